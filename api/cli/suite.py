@@ -50,7 +50,7 @@ def _run(console: Console, name: str, command: list[str], folder: Path, *, quiet
     invoke_without_command=True,
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
 )
-def test(
+def suite(
     context: typer.Context,
     only_python: bool = typer.Option(False, help="Leave out the front end's checks / 跳过前端检查"),
     workers: int = typer.Option(0, help="Test processes, 0 = one a core / 并行进程数"),
