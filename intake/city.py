@@ -169,9 +169,11 @@ class Source(_Model):
     date_order: Literal["ymd", "dmy", "mdy"] = "ymd"
     null_values: list[str] = []
     columns: dict[str, str] = {}
+    joined: dict[str, list[str]] = {}
     codes: dict[str, dict[str, str | int]] = {}
     constants: dict[str, Scalar] = {}
     optional: bool = False
+    repeated: Literal["reject", "keep"] = "reject"
     # areas
     level: str | None = None
     # areal
