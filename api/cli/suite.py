@@ -46,10 +46,7 @@ def _run(console: Console, name: str, command: list[str], folder: Path, *, quiet
     return passed
 
 
-@app.callback(
-    invoke_without_command=True,
-    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
-)
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def suite(
     context: typer.Context,
     only_python: bool = typer.Option(False, help="Leave out the front end's checks / 跳过前端检查"),

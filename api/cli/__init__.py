@@ -1,0 +1,90 @@
+"""The command line program ``hexward``: one table of subcommands, each module imported only when it is called."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import Any
+
+import typer
+import typer.main
+from typer.core import TyperGroup
+
+from api.words import say
+from db.errors import HexwardError
+
+# name: (module, help zh, help en); the module offers ``app``, a Typer application.
+COMMANDS: dict[str, tuple[str, str, str]] = {
+    "demo": ("api.cli.demo", "生成、装载并打开演示城市", "Make, load and serve the demo city"),
+    "serve": ("api.cli.serve", "启动网页服务", "Serve the app"),
+    "load": ("api.cli.load", "按 city.toml 装载城市数据", "Load a city from its city.toml"),
+    "runs": ("api.cli.runs", "查看导入记录和被拒绝的行", "Load runs and rejected rows"),
+    "map": ("api.cli.map", "把一个图层写成离线地图文件", "Write a layer as a map file that needs no network"),
+    "user": ("api.cli.user", "账号与辖区", "Accounts and territories"),
+    "db": ("api.cli.db", "项目自带的数据库", "The project's own database"),
+    "audit": ("api.cli.audit", "审计记录：查看与校验", "The audit trail: look and verify"),
+    "demo-city": ("api.cli.demo_city", "只生成演示城市的源文件", "Write the demo city's source files only"),
+    "bench": ("api.cli.bench", "运行一项性能测试", "Run one benchmark"),
+    "settings": ("api.cli.settings", "列出全部设置", "List every setting"),
+    "test": ("api.cli.suite", "运行全部测试", "Run the whole suite"),
+}
+
+
+def language() -> str:
+    """Language of the terminal: HEXWARD_LANG, LC_ALL, LANG; Chinese when it begins with zh, else English."""
+    chosen = os.environ.get("HEXWARD_LANG") or os.environ.get("LC_ALL") or os.environ.get("LANG") or ""
+    return "zh-CN" if chosen.lower().startswith("zh") else "en"
+
+
+def tell(key: str, /, **params: Any) -> None:
+    """Print the words of ``key`` in the terminal's language."""
+    typer.echo(say(language(), key, **params))
+
+
+class _Lazy(TyperGroup):
+    """A group whose members are imported one by one, when asked for: `hexward db status` loads no map library."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(COMMANDS[cmd_name][0])
+        command = typer.main.get_command(module.app)
+        command.name = cmd_name
+        return command
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """The list of subcommands from the table, without importing any of them."""
+        place = 1 if language() == "zh-CN" else 2
+        formatter.write_usage("hexward", "COMMAND ...")
+        with formatter.section("Hexward"):
+            formatter.write_dl([(name, row[place]) for name, row in COMMANDS.items()])
+
+
+program = typer.Typer(
+    cls=_Lazy,
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+@program.callback()
+def _root() -> None:
+    """Hexward / 网格化城市管理平台."""
+
+
+def main() -> None:
+    """Entry point: a problem a person can mend becomes a message and exit code 1, never a traceback."""
+    try:
+        program()
+    except HexwardError as problem:
+        typer.echo(f"!! {say(language(), problem.code, **problem.params)}", err=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        typer.echo(say(language(), "cli.interrupted"), err=True)
+        sys.exit(130)

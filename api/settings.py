@@ -1,0 +1,58 @@
+"""Settings of the web server; every one is an environment variable, listed in docs/settings.md."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from db.settings import PROJECT
+
+
+class ApiSettings(BaseSettings):
+    """Settings of the api room; each is an environment variable of the name in its description."""
+
+    model_config = SettingsConfigDict(env_prefix="HEXWARD_", extra="ignore", populate_by_name=True)
+
+    host: str = Field(default="127.0.0.1", description="HEXWARD_HOST: address the server listens on.")
+    port: int = Field(default=8000, ge=0, le=65535, description="HEXWARD_PORT: port the server listens on.")
+    hosts: tuple[str, ...] = Field(
+        default=("localhost", "127.0.0.1", "::1"),
+        description="HEXWARD_HOSTS: names (JSON list) under which browsers may call the server; others get 421.",
+    )
+    web_dist: Path = Field(
+        default=PROJECT / "web" / "dist", description="HEXWARD_WEB_DIST: folder of the built front end."
+    )
+    session_hours: float = Field(
+        default=12, gt=0, le=720, description="HEXWARD_SESSION_HOURS: longest life of a sign-in."
+    )
+    idle_minutes: float = Field(
+        default=60, gt=0, le=1440, description="HEXWARD_IDLE_MINUTES: a sign-in unused this long ends."
+    )
+    cookie_secure: bool = Field(
+        default=False, description="HEXWARD_COOKIE_SECURE: send the session cookie over HTTPS only."
+    )
+    demo_accounts: bool = Field(
+        default=False,
+        description="HEXWARD_DEMO_ACCOUNTS: allow the demo accounts (one click, no password) outside a demo city.",
+    )
+    failed_before_lock: int = Field(
+        default=5,
+        ge=1,
+        le=50,
+        description="HEXWARD_FAILED_BEFORE_LOCK: wrong passwords before an account waits.",
+    )
+    max_body_mb: int = Field(
+        default=200, ge=1, le=4096, description="HEXWARD_MAX_BODY_MB: largest upload the server accepts."
+    )
+    log_level: str = Field(
+        default="INFO",
+        pattern="^(DEBUG|INFO|WARNING|ERROR)$",
+        description="HEXWARD_LOG_LEVEL: least level that is logged.",
+    )
+    language: str = Field(
+        default="zh-CN",
+        pattern="^(zh-CN|en)$",
+        description="HEXWARD_LANGUAGE: language of messages when the caller names none.",
+    )

@@ -1,0 +1,45 @@
+"""What one running app holds: settings, engines by role, metrics. Made once in ``create_app``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fastapi import Request
+from sqlalchemy import Engine
+
+from api.metrics import Metrics
+from api.settings import ApiSettings
+
+
+@dataclass(frozen=True)
+class Engines:
+    """One engine a database role. ``owner`` serves sign-in and corrected loads only; requests read as the others."""
+
+    owner: Engine
+    app: Engine
+    pub_reader: Engine
+
+    def by_role(self) -> dict[str, Engine]:
+        """Engines under the names the metrics show."""
+        return {"owner": self.owner, "app": self.app, "pub_reader": self.pub_reader}
+
+    def dispose(self) -> None:
+        """Close every idle connection."""
+        for engine in self.by_role().values():
+            engine.dispose()
+
+
+@dataclass(frozen=True)
+class State:
+    """The parts that requests share."""
+
+    settings: ApiSettings
+    engines: Engines
+    metrics: Metrics
+
+
+def state_of(request: Request) -> State:
+    """The app's state behind ``request``."""
+    state = request.app.state.hexward
+    assert isinstance(state, State)
+    return state

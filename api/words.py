@@ -1,0 +1,77 @@
+"""Words for people: errors and command-line texts in every language, one flat file a language."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+LANGUAGES = ("zh-CN", "en")
+DEFAULT_LANGUAGE = "zh-CN"
+_FOLDER = Path(__file__).parent / "locales"
+
+
+@cache
+def words(language: str) -> dict[str, str]:
+    """All texts of ``language`` by key.
+
+    >>> words("en")["title.404"]
+    'Not found'
+    """
+    return dict(json.loads((_FOLDER / f"{language}.json").read_text(encoding="utf-8")))
+
+
+class _Holes(dict[str, Any]):
+    """A parameter the caller did not give shows as its name, so that a message never fails to appear."""
+
+    def __missing__(self, key: str) -> str:
+        return "{" + key + "}"
+
+
+def say(language: str, key: str, /, **params: Any) -> str:
+    """The text of ``key`` with its parameters filled in; an unknown key is shown as itself.
+
+    >>> say("en", "cli.port_taken", port=8000, other=8001).splitlines()[0]
+    'Port 8000 is already in use by another program.'
+    """
+    found = words(language if language in LANGUAGES else DEFAULT_LANGUAGE).get(key)
+    if found is None:
+        inside = ", ".join(f"{name}={value}" for name, value in params.items())
+        return f"{key} ({inside})" if inside else key
+    return found.format_map(_Holes(params))
+
+
+def choose_language(
+    accept_language: str | None, asked: str | None = None, default: str = DEFAULT_LANGUAGE
+) -> str:
+    """The language to answer in: ``asked`` by ``?lang=``, else the best of the Accept-Language header.
+
+    >>> choose_language("en-GB,en;q=0.9,zh;q=0.8")
+    'en'
+    >>> choose_language("fr, zh-TW;q=0.5")
+    'zh-CN'
+    >>> choose_language("en", asked="zh-CN")
+    'zh-CN'
+    """
+    if asked:
+        return _supported(asked) or default
+    ranked = []
+    for position, part in enumerate((accept_language or "").split(",")):
+        name, _, quality = part.strip().partition(";q=")
+        try:
+            weight = float(quality) if quality else 1.0
+        except ValueError:
+            weight = 0.0
+        if name and weight > 0:
+            ranked.append((-weight, position, name))
+    for _, _, name in sorted(ranked):
+        found = _supported(name)
+        if found:
+            return found
+    return default
+
+
+def _supported(name: str) -> str | None:
+    primary = name.strip().lower().split("-")[0]
+    return {"zh": "zh-CN", "en": "en"}.get(primary)
