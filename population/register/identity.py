@@ -1,0 +1,207 @@
+"""ID numbers and telephone numbers as they are stored: encrypted, and an ID number with a keyed hash for matching.
+
+A resident's number is 17 digits and a check character, so it fits into half a block of AES; the other half stays zero
+and is checked when the block is opened (encode-then-encipher; Bellare and Rogaway 2000). Nothing else would be gained
+by a nonce, since the keyed hash beside it is the same for the same number anyway. The hash is AES used as a
+pseudo-random function on two blocks. Both run over whole columns. Other documents, which are rare, go one by one
+through AES-SIV (RFC 5297) and HMAC-SHA256. A telephone number's block carries 32 random bits.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import secrets
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.ciphers.aead import AESSIV
+from numpy.typing import NDArray
+
+from db.errors import HexwardError
+from population.register.documents import check_character
+from population.register.settings import RegisterSettings
+
+_RESIDENT: Final = 1
+_TEXT: Final = 2
+_PHONE: Final = 3
+
+
+class IdentityKeyError(HexwardError):
+    """The key is not 32 bytes, or what is stored was written with another key."""
+
+    code = "identity_key"
+
+
+@dataclass(frozen=True)
+class Vault:
+    """The keys drawn from one master key, and what they do."""
+
+    numbers: bytes
+    hashes: bytes
+    texts: bytes
+    macs: bytes
+    phones: bytes
+
+    @classmethod
+    def of(cls, master: bytes) -> Vault:
+        """Keys drawn from ``master`` (32 bytes)."""
+        if len(master) != 32:
+            raise IdentityKeyError(bytes=len(master))
+
+        def draw(name: str) -> bytes:
+            return hmac.digest(master, f"hexward identity {name}".encode(), hashlib.sha256)
+
+        return cls(draw("numbers"), draw("hashes"), draw("texts") + draw("texts2"), draw("macs"), draw("phones"))
+
+    def protect(self, numbers: pl.Series) -> pl.DataFrame:
+        """``enc`` and ``hash`` (32 bytes) of ID numbers; null stays null.
+
+        >>> both = Vault.of(bytes(32)).protect(pl.Series(["11010519491231002X", None]))
+        >>> Vault.of(bytes(32)).reveal(both["enc"]).to_list()
+        ['11010519491231002X', None]
+        """
+        clean = normal(numbers)
+        packed, resident = _pack(clean)
+        blocks = np.zeros((len(packed), 2), dtype=">u8")
+        blocks[:, 0] = packed
+        doubled = np.repeat(blocks, 2, axis=0)
+        doubled[0::2, 1], doubled[1::2, 1] = 1, 2
+        enc = _column(resident, _marked(_RESIDENT, _ecb(self.numbers, blocks.tobytes())))
+        hashed = _column(resident, np.frombuffer(_ecb(self.hashes, doubled.tobytes()), np.uint8).reshape(-1, 32))
+        others = ~resident & clean.is_not_null().to_numpy()
+        if others.any():
+            siv, texts = AESSIV(self.texts), [text.encode() for text in clean.filter(pl.Series(others))]
+            enc = _merge(enc, others, [bytes([_TEXT]) + siv.encrypt(text, [b"id"]) for text in texts])
+            hashed = _merge(hashed, others, [hmac.digest(self.macs, text, hashlib.sha256) for text in texts])
+        return pl.DataFrame({"enc": enc, "hash": hashed})
+
+    def protect_phones(self, phones: pl.Series) -> pl.Series:
+        """Telephone numbers encrypted; the same number differs each time."""
+        short = phones.str.contains(r"^[1-9]\d{1,16}$").fill_null(False).to_numpy()
+        blocks = np.zeros((int(short.sum()), 2), dtype=">u8")
+        blocks[:, 0] = phones.filter(pl.Series(short)).cast(pl.UInt64).to_numpy()
+        blocks[:, 1] = np.frombuffer(os.urandom(4 * len(blocks)), dtype=">u4")
+        enc = _column(short, _marked(_PHONE, _ecb(self.phones, blocks.tobytes())))
+        others = ~short & phones.is_not_null().to_numpy()
+        if others.any():
+            siv = AESSIV(self.texts)
+            texts = [os.urandom(8) + text.encode() for text in phones.filter(pl.Series(others))]
+            enc = _merge(enc, others, [bytes([_TEXT]) + siv.encrypt(text, [b"phone"]) for text in texts])
+        return enc
+
+    def reveal(self, stored: pl.Series) -> pl.Series:
+        """ID numbers or telephone numbers again. Raises IdentityKeyError when the key is another."""
+        return pl.Series(stored.name, [None if one is None else self._open(one) for one in stored], dtype=pl.String)
+
+    def _open(self, stored: bytes) -> str:
+        kind, body = stored[0], stored[1:]
+        if kind == _TEXT:
+            return self._open_text(body)
+        value, rest = np.frombuffer(_ecb(self.numbers if kind == _RESIDENT else self.phones, body, False), dtype=">u8")
+        if int(rest) >> (0 if kind == _RESIDENT else 32):
+            raise IdentityKeyError(bytes=32)
+        if kind == _PHONE:
+            return str(int(value))
+        digits = f"{int(value):017d}"
+        return digits + check_character(digits)
+
+    def _open_text(self, body: bytes) -> str:
+        for label, skip in ((b"id", 0), (b"phone", 8)):
+            try:
+                return AESSIV(self.texts).decrypt(body, [label])[skip:].decode()
+            except InvalidTag:
+                continue
+        raise IdentityKeyError(bytes=32)
+
+
+def mask(number: str) -> str:
+    """First six and last two characters, the rest hidden.
+
+    >>> mask("11010519491231002X")
+    '110105**********2X'
+    """
+    return number if len(number) <= 8 else number[:6] + "*" * (len(number) - 8) + number[-2:]
+
+
+def normal(numbers: pl.Series) -> pl.Series:
+    """The one form under which a number is stored and matched: no blanks, capitals."""
+    return numbers.cast(pl.String).str.replace_all(r"\s", "").str.to_uppercase()
+
+
+def vault(settings: RegisterSettings | None = None) -> Vault:
+    """The vault of this installation; makes the key file when neither key nor file is there."""
+    settings = settings or RegisterSettings()
+    if settings.identity_key is not None:
+        return Vault.of(bytes.fromhex(settings.identity_key.get_secret_value()))
+    return _of_file(settings.key_file())
+
+
+@cache
+def _of_file(path: Path) -> Vault:
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        part = path.with_suffix(f".{os.getpid()}")
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(secrets.token_hex(32))
+        try:
+            os.link(part, path)
+        except FileExistsError:
+            pass  # another process was first; its key counts
+        finally:
+            part.unlink()
+    return Vault.of(bytes.fromhex(path.read_text().strip()))
+
+
+def _pack(clean: pl.Series) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
+    """The 17 digits of the resident's numbers among ``clean``, and which they are."""
+    formed = clean.str.contains(r"^\d{17}[\dX]$").fill_null(False).to_numpy().copy()
+    if not formed.any():
+        return np.empty(0, np.uint64), formed
+    chosen = clean.filter(pl.Series(formed))
+    right = (chosen.str.slice(17, 1) == check_character_of(chosen)).to_numpy()
+    formed[formed] = right
+    packed = chosen.filter(pl.Series(right)).str.slice(0, 17).cast(pl.UInt64).to_numpy()
+    return packed, formed
+
+
+def check_character_of(numbers: pl.Series) -> pl.Series:
+    """The check character that belongs to the first 17 digits of each number."""
+    digits = np.frombuffer("".join(numbers.str.slice(0, 17).to_list()).encode(), np.uint8).reshape(-1, 17)
+    weights = np.array([pow(2, 17 - place, 11) for place in range(17)], dtype=np.int64)
+    remainder = (12 - (digits.astype(np.int64) - ord("0")) @ weights % 11) % 11
+    return pl.Series(np.array(list("0123456789X"))[remainder])
+
+
+def _ecb(key: bytes, data: bytes, forward: bool = True) -> bytes:
+    """AES on single blocks; each block is a message of its own, so there is no mode to leak between them."""
+    cipher = Cipher(algorithms.AES(key), modes.ECB())  # noqa: S305
+    worker = cipher.encryptor() if forward else cipher.decryptor()
+    return worker.update(data) + worker.finalize()
+
+
+def _marked(kind: int, body: bytes) -> NDArray[np.uint8]:
+    blocks = np.frombuffer(body, np.uint8).reshape(-1, 16)
+    return np.concatenate((np.full((len(blocks), 1), kind, np.uint8), blocks), axis=1)
+
+
+def _column(where: NDArray[np.bool_], rows: NDArray[np.uint8]) -> pl.Series:
+    """The bytes of ``rows`` in the places ``where``, null elsewhere, without an object a value."""
+    offsets = np.concatenate(([0], np.cumsum(where * rows.shape[1]))).astype(np.int64)
+    data, bits = pa.py_buffer(rows.tobytes()), pa.py_buffer(np.packbits(where, bitorder="little").tobytes())
+    array = pa.Array.from_buffers(pa.large_binary(), len(where), [bits, pa.py_buffer(offsets.tobytes()), data])
+    return pl.Series(array, dtype=pl.Binary)
+
+
+def _merge(column: pl.Series, where: NDArray[np.bool_], values: list[bytes]) -> pl.Series:
+    more = np.empty(len(where), dtype=object)
+    more[where] = values
+    return column.zip_with(pl.Series(~where), pl.Series(more.tolist(), dtype=pl.Binary))
