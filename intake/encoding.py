@@ -51,13 +51,20 @@ def canonical(name: str) -> str | None:
     return _ALIASES.get(re.sub(r"[^a-z0-9]", "", name.lower()))
 
 
+_LONG_SEQUENCE = re.compile(rb"[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
+
+
 @dataclass(frozen=True)
 class Guess:
-    """``encoding`` is None for pure ASCII, where any would do; ``sure`` is False when a second one is close."""
+    """``encoding`` is None for pure ASCII, where any would do; ``sure`` is False when a second one is close.
+
+    ``margin`` says by how much the second one is behind (characters' mean usualness; 9 is beyond doubt).
+    """
 
     encoding: str | None
     bom: int = 0
     sure: bool = True
+    margin: float = 9.0
 
 
 def detect(sample: bytes, more: Iterable[bytes] = ()) -> Guess:
@@ -66,8 +73,8 @@ def detect(sample: bytes, more: Iterable[bytes] = ()) -> Guess:
     Samples may begin and end inside a character. Raises nothing: text that fits no encoding gives the best guess
     with ``sure`` False and fails, with its place, when it is decoded.
 
-    >>> detect("姓名,出生日期\\n王芳,1990-05-01\\n".encode("gbk"))
-    Guess(encoding='GB18030', bom=0, sure=True)
+    >>> detect("姓名,出生日期\\n王芳,1990-05-01\\n".encode("gbk"))  # doctest: +ELLIPSIS
+    Guess(encoding='GB18030', bom=0, sure=True, margin=...)
     >>> detect(b"id,name\\n").encoding is None
     True
     """
@@ -80,22 +87,27 @@ def detect(sample: bytes, more: Iterable[bytes] = ()) -> Guess:
     samples = [part for part in (sample, *more) if not part.isascii()]
     if not samples:
         return Guess(None)
-    if all(_is_utf8(part) for part in samples):
+    utf8 = all(_is_utf8(part) for part in samples)
+    if utf8 and any(_LONG_SEQUENCE.search(part) for part in samples):
         return Guess("UTF-8")
     scores = {"GB18030": 0.0, "Big5": 0.0, "Windows-1252": 0.0}
     for part in samples:
         trimmed = _from_line_start(part, part is sample)
-        scores["GB18030"] += _gb18030_score(trimmed)
-        scores["Big5"] += _big5_score(trimmed)
-        scores["Windows-1252"] += _latin_score(trimmed)
+        scores["GB18030"] += _gb18030_score(trimmed) / len(samples)
+        scores["Big5"] += _big5_score(trimmed) / len(samples)
+        scores["Windows-1252"] += _latin_score(trimmed) / len(samples)
     first, second = sorted(scores, key=lambda name: -scores[name])[:2]
-    if scores[first] - scores[second] > 0.15 * len(samples):
-        return Guess(first)
+    margin = scores[first] - scores[second]
+    if utf8:  # two-byte sequences only: western text in UTF-8, or a few Chinese characters that happen to fit
+        chinese = first == "GB18030" and scores[first] > 0.8
+        return Guess("GB18030", sure=False, margin=0.0) if chinese else Guess("UTF-8", margin=1.0)
+    if margin > 0.15:
+        return Guess(first, margin=margin)
     asked = charset_normalizer.from_bytes(
         samples[0][:65536], cp_isolation=["gb18030", "big5hkscs", "cp1252"]
     ).best()
     named = canonical(asked.encoding) if asked is not None else None
-    return Guess(named if named in (first, second) else first, sure=False)
+    return Guess(named if named in (first, second) else first, sure=False, margin=margin)
 
 
 def _utf16(sample: bytes) -> str | None:
