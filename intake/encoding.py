@@ -67,7 +67,7 @@ class Guess:
     margin: float = 9.0
 
 
-def detect(sample: bytes, more: Iterable[bytes] = ()) -> Guess:
+def detect(sample: bytes, more: Iterable[bytes] = ()) -> Guess:  # noqa: PLR0911 - a list of cases
     """The encoding of text that begins with ``sample``; ``more`` are samples from further on.
 
     Samples may begin and end inside a character. Raises nothing: text that fits no encoding gives the best guess

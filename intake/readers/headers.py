@@ -58,7 +58,7 @@ def _is_title(row: Row, below: Sequence[Row]) -> bool:
     )
 
 
-def _continues(first: Sequence[Row], top: int, number: int, merged: frozenset[tuple[int, int]]) -> bool:
+def _continues(first: Sequence[Row], top: int, number: int, merged: frozenset[tuple[int, int]]) -> bool:  # noqa: PLR0911 - a list of cases
     """Whether row ``number`` still belongs to the header that begins at ``top``."""
     above, here, below = first[number - 1], first[number], first[number + 1]
     filled = _filled(here)

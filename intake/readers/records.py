@@ -20,8 +20,8 @@ NUL, STRAY, MULTILINE, BLANK = 1, 2, 4, 8
 _QUOTE = 34
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def scan(
+@numba.njit(cache=True, nogil=True)
+def scan(  # noqa: PLR0912, PLR0915, PLR0917 - one compiled state machine
     buf: npt.NDArray[np.uint8],
     begin: int,
     end: int,
@@ -90,7 +90,7 @@ def scan(
                 field_start = position
                 while position < end:
                     byte = buf[position]
-                    if byte == delimiter or byte == eol:
+                    if byte == delimiter or byte == eol:  # noqa: PLR1714, SIM109 - compiled
                         break
                     if byte == 0:
                         flags |= NUL
@@ -129,8 +129,8 @@ def scan(
     return count, position, line
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _views(
+@numba.njit(cache=True, nogil=True)
+def _views(  # noqa: PLR0917 - compiled, so no keywords
     buf: npt.NDArray[np.uint8],
     starts: npt.NDArray[np.int32],
     ends: npt.NDArray[np.int32],
