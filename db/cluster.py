@@ -58,6 +58,7 @@ class Programs:
         env["LC_ALL"] = "C.UTF-8"
         if self.library_path:
             env["LD_LIBRARY_PATH"] = self.library_path
+            env["PROJ_DATA"] = env["PROJ_LIB"] = str(self.bin_dir.parents[3] / "share/proj")
         return env
 
 
