@@ -37,12 +37,26 @@ def _server() -> tuple[str, str]:
     return plain, url.set(database="__name__").render_as_string(hide_password=False)
 
 
+def _drop_left_behind(connection: psycopg.Connection) -> None:
+    """Remove the clones of processes that were ended before they could do it."""
+    rows = connection.execute(
+        r"SELECT datname, substring(datname FROM '_(\d+)_[0-9a-f]{8}$')::int FROM pg_database "
+        r"WHERE datname ~ '^hexward_[a-z]+_\d+_[0-9a-f]{8}$'"
+    ).fetchall()
+    for name, pid in rows:
+        if not os.path.exists(f"/proc/{pid}"):
+            connection.execute(
+                sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
+            )
+
+
 def template_database() -> str:
     """Name of the migrated template; built once per state of the migrations, whoever asks first."""
     plain, pattern = _server()
     name = f"hexward_template_{_fingerprint()}"
     with psycopg.connect(plain, autocommit=True) as connection:
         connection.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
+        _drop_left_behind(connection)
         marked = connection.execute(
             "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = %s", (name,)
         ).fetchone()
