@@ -201,13 +201,13 @@ class _Dashboard:
         day = self.when.as_of.isoformat()
         return {
             name: {
-                "title": l.title,
-                "definition": l.definition,
-                "unit": l.unit,
-                "source": l.source,
+                "title": layer.title,
+                "definition": layer.definition,
+                "unit": layer.unit,
+                "source": layer.source,
                 "date": day,
             }
-            for name, l in self.used.items()
+            for name, layer in self.used.items()
         }
 
 

@@ -22,33 +22,45 @@ if TYPE_CHECKING:
 
 EXTENT: Final = 4096
 BUFFER: Final = 64
+POINT: Final = 1
 POLYGON: Final = 3
 
 
 @dataclass(frozen=True)
 class Shapes:
-    """Polygons of a tile as encoded geometry: ``data`` bytes of all, ``lengths`` of each (0 = nothing to draw)."""
+    """Shapes of a tile as encoded geometry: ``data`` bytes of all, ``lengths`` of each (0 = nothing to draw)."""
 
     data: NDArray[np.uint8]
     lengths: NDArray[np.int64]
+    kind: int = POLYGON
 
     def take(self, keep: NDArray[np.bool_]) -> Shapes:
-        """Only the polygons where ``keep`` is true."""
+        """Only the shapes where ``keep`` is true."""
         starts = np.cumsum(self.lengths) - self.lengths
         chosen = self.lengths[keep]
-        return Shapes(self.data[varints.ragged(starts[keep], chosen)], chosen)
+        return Shapes(self.data[varints.ragged(starts[keep], chosen)], chosen, self.kind)
+
+
+def points(places: NDArray[np.float64]) -> Shapes:
+    """One point a shape, from tile coordinates (n, 2)."""
+    whole = np.floor(places + 0.5).astype(np.int64)
+    values = np.empty((whole.shape[0], 3), dtype=np.uint64)
+    values[:, 0] = 9
+    values[:, 1:] = varints.zigzag(whole)
+    data, lengths = varints.encode_rows(values.ravel(), np.full(whole.shape[0], 3))
+    return Shapes(data, lengths, POINT)
 
 
 def polygons(
-    points: NDArray[np.float64], ring_ends: NDArray[np.int64], ring_shape: NDArray[np.int64], n: int
+    corners: NDArray[np.float64], ring_ends: NDArray[np.int64], ring_shape: NDArray[np.int64], n: int
 ) -> Shapes:
     """Geometry of ``n`` shapes from tile coordinates.
 
-    ``points`` (m, 2): tile units, y down, rings one after the other, not closed, exterior rings clockwise on the
-    screen. ``ring_ends``: end of each ring in ``points``. ``ring_shape``: number of the shape each ring belongs to,
+    ``corners`` (m, 2): tile units, y down, rings one after the other, not closed, exterior rings clockwise on the
+    screen. ``ring_ends``: end of each ring in ``corners``. ``ring_shape``: number of the shape each ring belongs to,
     ascending. Points that fall on the one before are dropped, and rings of fewer than three points with them.
     """
-    whole = np.floor(points + 0.5).astype(np.int64)
+    whole = np.floor(corners + 0.5).astype(np.int64)
     ring_of = np.repeat(np.arange(ring_ends.size), np.diff(ring_ends, prepend=0))
     whole, ring_of = _without_repeats(whole, ring_of, ring_ends.size)
     if ring_of.size == 0:
@@ -195,7 +207,7 @@ def _features(
     ).astype(np.uint64)
     fixed = np.full(n, 1, dtype=np.uint64)
     first = np.stack([fixed * 0x12, inside, fixed * 0x08, ids, fixed * 0x12, tags_size], axis=1)
-    second = np.stack([fixed * 0x18, fixed * POLYGON, fixed * 0x22, shape_size], axis=1)
+    second = np.stack([fixed * 0x18, fixed * shapes.kind, fixed * 0x22, shape_size], axis=1)
     out, _ = varints.interleave(
         varints.encode_rows(first.ravel(), np.full(n, 6)),
         (tags, tag_lengths),

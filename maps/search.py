@@ -126,7 +126,7 @@ def at_point(session: Session, viewer: Viewer, lng: float, lat: float) -> dict[s
     areas = session.execute(
         text(
             f"SELECT DISTINCT ON (level) id, code, name, name_en, level FROM {geo}.area {where} ORDER BY level, id"
-        ),  # noqa: S608
+        ),
         point,
     )
     return {

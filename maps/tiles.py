@@ -7,7 +7,7 @@ are kept and only attributes are encoded anew.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from maps.viewer import Viewer
 
+CellShape = Literal["outline", "point"]
 GRID_MIN_ZOOM: Final = 12
 CELL_MIN_ZOOM: Final = 5
 _shapes: Final = Memory[CellShapes](most=16)
@@ -47,11 +48,17 @@ class Template:
 
 
 def cell_tile(
-    session: Session, viewer: Viewer, layer_id: str, tile: Tile, *, at: date | None = None
+    session: Session,
+    viewer: Viewer,
+    layer_id: str,
+    tile: Tile,
+    *,
+    at: date | None = None,
+    shape: CellShape = "outline",
 ) -> bytes:
     """Tile of H3 cells with layer "cells": id, v (the figure) or w (1: withheld); b"" when nothing is there.
 
-    The zoom picks the resolution (``tilemath.resolution_at``). Raises UnknownLayerError, TileOutOfRangeError and what
+    ``shape`` "point" gives the middles of the cells, for a heat map. The zoom picks the resolution (``tilemath.resolution_at``). Raises UnknownLayerError, TileOutOfRangeError and what
     ``layer_values`` raises.
     """
     if tile.z < CELL_MIN_ZOOM:
@@ -59,26 +66,25 @@ def cell_tile(
     layer = catalogue(session, viewer).layer(layer_id)
     resolution = resolution_at(tile.z, base_resolution(session, viewer))
     found = layer_values(session, viewer, layer, Places("cell", resolution=resolution), at)
-    return encode_cells(found, tile)
+    return encode_cells(found, tile, shape)
 
 
-def encode_cells(found: LayerValues, tile: Tile) -> bytes:
+def encode_cells(found: LayerValues, tile: Tile, shape: CellShape = "outline") -> bytes:
     """Tile of the cells of ``found``."""
     key = found.same_places
     cells = found.ids.view(np.uint64)
     shapes = _shapes.get(key, lambda: CellShapes.of(cells))
-    made = _templates.get(None if key is None else (key, tile), lambda: _template(shapes, tile))
+    made = _templates.get(None if key is None else (key, tile, shape), lambda: _template(shapes, tile, shape))
     if made.places.size == 0:
         return b""
     return _cells_layer(found, made)
 
 
-def _template(shapes: CellShapes, tile: Tile) -> Template:
+def _template(shapes: CellShapes, tile: Tile, shape: CellShape) -> Template:
     places = shapes.touching(tile)
     drawn = shapes.cells[places]
-    return Template(
-        shapes.order[places], feature_ids(drawn), shapes.geometry(places, tile), mvt.hex_texts("id", drawn)
-    )
+    geometry = shapes.geometry(places, tile) if shape == "outline" else shapes.centres(places, tile)
+    return Template(shapes.order[places], feature_ids(drawn), geometry, mvt.hex_texts("id", drawn))
 
 
 def _cells_layer(found: LayerValues, made: Template) -> bytes:
