@@ -123,12 +123,8 @@ def at_point(session: Session, viewer: Viewer, lng: float, lat: float) -> dict[s
         text(f"SELECT id, code, name FROM {geo}.grid {where} ORDER BY id LIMIT 1"),  # noqa: S608
         point,
     ).one_or_none()
-    areas = session.execute(
-        text(
-            f"SELECT DISTINCT ON (level) id, code, name, name_en, level FROM {geo}.area {where} ORDER BY level, id"
-        ),
-        point,
-    )
+    columns = "DISTINCT ON (level) id, code, name, name_en, level"
+    areas = session.execute(text(f"SELECT {columns} FROM {geo}.area {where} ORDER BY level, id"), point)  # noqa: S608
     return {
         "cell": {"id": f"{int(cell[0]):x}", "resolution": resolution},
         "grid": None if grid is None else {"id": str(grid.id), "code": grid.code, "name": grid.name},

@@ -46,6 +46,10 @@ _GREYS: Final[dict[str, dict[str, str]]] = {
     },
 }  # fmt: skip
 
+_ROAD_WIDTHS: Final[list[Any]] = [
+    ["motorway", "trunk", "ring", "expressway"], 2.2, ["primary", "arterial"], 1.6, ["secondary"], 1.1,
+]  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Look:
@@ -245,28 +249,9 @@ def _basemap(look: Look) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         grey["industrial"], ["water"], grey["water"], ["residential", "commercial", "public"], grey["built"],
         "rgba(0,0,0,0)",
     ]  # fmt: skip
-    wide: Expression = [
-        "match",
-        ["get", "class"],
-        ["motorway", "trunk", "ring", "expressway"],
-        2.2,
-        ["primary", "arterial"],
-        1.6,
-        ["secondary"],
-        1.1,
-        0.6,
-    ]
-    width: Expression = [
-        "interpolate",
-        ["exponential", 1.6],
-        ["zoom"],
-        9,
-        ["*", 0.35, wide],
-        13,
-        wide,
-        17,
-        ["*", 6, wide],
-    ]
+    wide: Expression = ["match", ["get", "class"], *_ROAD_WIDTHS, 0.6]
+    width: Expression = ["interpolate", ["exponential", 1.6], ["zoom"]]
+    width += [9, ["*", 0.35, wide], 13, wide, 17, ["*", 6, wide]]
     below: list[dict[str, Any]] = [
         {"id": "landuse", "type": "fill", **base, "source-layer": "landuse", "paint": {"fill-color": use}},
         {"id": "water", "type": "fill", **base, "source-layer": "water", "paint": {"fill-color": grey["water"]}},

@@ -58,7 +58,8 @@ def cell_tile(
 ) -> bytes:
     """Tile of H3 cells with layer "cells": id, v (the figure) or w (1: withheld); b"" when nothing is there.
 
-    ``shape`` "point" gives the middles of the cells, for a heat map. The zoom picks the resolution (``tilemath.resolution_at``). Raises UnknownLayerError, TileOutOfRangeError and what
+    ``shape`` "point" gives the middles of the cells, for a heat map. The zoom picks the resolution
+    (``tilemath.resolution_at``). Raises UnknownLayerError, TileOutOfRangeError and what
     ``layer_values`` raises.
     """
     if tile.z < CELL_MIN_ZOOM:
