@@ -44,12 +44,20 @@ DTYPES: dict[str, pl.DataType] = {
 class Check:
     """A rule for one field.
 
-    ``passes`` gets the non-null typed values as a Series and returns a boolean Series of the same length,
-    True where the rule holds. ``reason`` is a code in ``intake/reasons.toml``.
+    ``passes`` gets the non-null typed values as a Series and returns a Series of the same length: Boolean, True
+    where the rule holds; or String, the code of what is wrong in particular and null where nothing is.
+    ``reason`` is the code for False. Codes are those of ``intake/reasons.toml``.
     """
 
     reason: str
     passes: Callable[[pl.Series], pl.Series]
+
+    def find(self, values: pl.Series) -> pl.Series:
+        """The code of what is wrong with each of ``values``, null where nothing is."""
+        found = self.passes(values)
+        if found.dtype == pl.String:
+            return found
+        return pl.select(pl.when(~found.fill_null(value=True)).then(pl.lit(self.reason))).to_series()
 
 
 @dataclass(frozen=True)
