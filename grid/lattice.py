@@ -8,6 +8,10 @@ gives, so nothing here is fitted or copied.
 Source: https://h3geo.org/docs/core-library/overview (Apache-2.0).
 """
 
+# Compiled functions take plain arrays and many of them, and carry no types of their own.
+# mypy: disable-error-code="no-untyped-def, no-untyped-call"
+# ruff: noqa: PLR0917
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -124,7 +128,7 @@ class Lattice:
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
-def look_up(lng, lat, bounds, terms, q0, r0, nq, table, out, undecided):  # type: ignore[no-untyped-def]  # noqa: PLR0917
+def look_up(lng, lat, bounds, terms, q0, r0, nq, table, out, undecided):
     """Fills `out` with the cells of points in degrees; returns how many indices it wrote to `undecided`.
 
     Undecided are points outside the bounds, not numbers, or nearer than EDGE to a cell's edge. Sines and cosines are
