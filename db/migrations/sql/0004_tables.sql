@@ -59,9 +59,15 @@ CREATE TABLE stats.areal_table (
   weights text, variables jsonb NOT NULL DEFAULT '[]', run_id bigint);
 CREATE TABLE stats.areal_figure (
   table_id bigint NOT NULL REFERENCES stats.areal_table ON DELETE CASCADE,
-  variable text NOT NULL, area_id bigint NOT NULL, estimate numeric NOT NULL, moe numeric,
+  variable text NOT NULL, area_id bigint NOT NULL, estimate numeric NOT NULL, moe numeric, weight text,
   PRIMARY KEY (table_id, variable, area_id));
 CREATE TABLE stats.areal_cell (
   table_id bigint NOT NULL REFERENCES stats.areal_table ON DELETE CASCADE,
   variable text NOT NULL, cell bigint NOT NULL, value numeric NOT NULL, moe numeric,
   PRIMARY KEY (table_id, variable, cell));
+-- The parts of each area in each cell, whose values add up to the area's estimate; areal_cell is their sum by cell.
+CREATE TABLE stats.areal_part (
+  table_id bigint NOT NULL REFERENCES stats.areal_table ON DELETE CASCADE,
+  variable text NOT NULL, area_id bigint NOT NULL, cell bigint NOT NULL, value numeric NOT NULL, moe numeric,
+  PRIMARY KEY (table_id, variable, area_id, cell));
+COMMENT ON COLUMN stats.areal_figure.weight IS 'what the estimate was spread by: dwellings, residential, area, equal; null: no cell to spread it over';
