@@ -91,24 +91,17 @@ def _cells(
     if viewer.sums_visible:
         return _visible_cells(session, places.resolution, columns)
     schema = viewer.schema("stats")
-    if month is not None:
-        ids, matrix = read_columns(
-            session,
-            "unit_id",
-            columns,
+    if month is None:
+        source = f"FROM {schema}.unit_figures WHERE unit_kind = 'cell' AND resolution = %(resolution)s"
+    else:
+        source = (
             f"FROM {schema}.unit_month WHERE unit_kind = 'cell' AND month = %(month)s"
-            " AND (unit_id >> 52) & 15 = %(resolution)s",
-            {"month": month, "resolution": places.resolution},
+            " AND (unit_id >> 52) & 15 = %(resolution)s"
         )
-        return Figures(ids, columns, matrix)
     published = viewer.exactness != "duty"
-    extra = ("structural::int",) if published else ()
+    asked = (*columns, "structural::int") if published else columns
     ids, matrix = read_columns(
-        session,
-        "unit_id",
-        (*columns, *extra),
-        f"FROM {schema}.unit_figures WHERE unit_kind = 'cell' AND resolution = %(resolution)s",
-        {"resolution": places.resolution},
+        session, "unit_id", asked, source, {"month": month, "resolution": places.resolution}
     )
     structural = matrix[:, -1] > 0 if published else None
     return Figures(ids, columns, matrix[:, : len(columns)], structural)

@@ -41,8 +41,8 @@ def state(session: Session, viewer: Viewer) -> State:
     row = session.execute(
         text(
             f"""SELECT current_database() AS database, s.as_of, s.rebuilt_at, s.version,
-            (SELECT min(month) FROM {schema}.unit_month) AS first_month,
-            (SELECT max(month) FROM {schema}.unit_month) AS last_month FROM {schema}.state s"""  # noqa: S608
+            (SELECT min(month) FROM {schema}.kept_month) AS first_month,
+            (SELECT max(month) FROM {schema}.kept_month) AS last_month FROM {schema}.state s"""  # noqa: S608
         )
     ).one_or_none()
     if row is None:

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 CELL_DIGITS: Final = 15
 _BOX: Final = "ARRAY[ST_XMin(p.geom), ST_YMin(p.geom), ST_XMax(p.geom), ST_YMax(p.geom)] AS bbox"
-_PATH: Final = "(SELECT array_agg(up.name ORDER BY up.level) FROM {geo}.area up WHERE up.id = ANY({ids}) AND up.id <> {own})"
+_PATH: Final = (
+    "(SELECT array_agg(up.name ORDER BY up.level) FROM {geo}.area up"
+    " WHERE up.id = ANY({ids}) AND up.id <> {own})"
+)
 
 
 def search(session: Session, viewer: Viewer, q: str, limit: int = 12) -> dict[str, Any]:

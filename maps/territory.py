@@ -30,23 +30,6 @@ def own_places(session: Session, viewer: Viewer, kind: str, ids: NDArray[np.int6
         return np.zeros(ids.size, dtype=bool)
     if viewer.whole_city:
         return np.ones(ids.size, dtype=bool)
-    if kind == "grid":
-        rows = session.execute(
-            text(
-                "SELECT id FROM geo.grid WHERE id = ANY(:ids)"
-                " AND (id = ANY(ops.my_grids()) OR area_id = ANY(ops.my_communities()))"
-            ),
-            {"ids": ids.tolist()},
-        )
-    else:
-        rows = session.execute(
-            text(
-                """SELECT a.id FROM geo.area a
-                JOIN geo.area leaf ON a.id = ANY(leaf.path)
-                WHERE a.id = ANY(:ids) AND leaf.level = (SELECT max(level) FROM geo.area)
-                GROUP BY a.id HAVING bool_and(leaf.id = ANY(ops.my_communities()))"""
-            ),
-            {"ids": ids.tolist()},
-        )
-    mine = np.array([row.id for row in rows], dtype=np.int64)
-    return np.isin(ids, mine)
+    own = "ops.my_grids()" if kind == "grid" else "ops.my_areas()"
+    mine = session.scalars(text(f"SELECT unnest({own})")).all()
+    return np.isin(ids, np.array(mine, dtype=np.int64))
