@@ -85,4 +85,6 @@ CREATE VIEW stats.unit_month WITH (security_invoker = true) AS
   SELECT s.unit_kind, s.unit_id, s.resolution, m.month,
          s.residents[m.i] AS residents, s.registered[m.i] AS registered, s.floating[m.i] AS floating,
          s.jobs[m.i] AS jobs, s.moved_in[m.i] AS moved_in, s.moved_out[m.i] AS moved_out
-  FROM stats.unit_series s CROSS JOIN stats.months() m;
+  FROM stats.unit_series s CROSS JOIN (
+    SELECT x.i, x.month::date AS month FROM stats.state st, generate_series(
+      st.series_from::timestamp, st.as_of::timestamp, interval '1 month') WITH ORDINALITY AS x(month, i)) AS m;
