@@ -74,9 +74,17 @@ def set_aside(conn: Connection, tables: Sequence[str]) -> SetAside:
         conn.execute(f"drop index {name}")
     for name in names:
         conn.execute(f"alter table {name} disable trigger user")
-    again = [f'alter table {table} add constraint "{name}" {text}' for table, name, text, kind in constraints if kind != "f"]
+    again = [
+        f'alter table {table} add constraint "{name}" {text}'
+        for table, name, text, kind in constraints
+        if kind != "f"
+    ]
     again += [text for _, text in indexes]
-    again += [f'alter table {table} add constraint "{name}" {text}' for table, name, text, kind in constraints if kind == "f"]
+    again += [
+        f'alter table {table} add constraint "{name}" {text}'
+        for table, name, text, kind in constraints
+        if kind == "f"
+    ]
     return SetAside(tuple(tables), tuple(again))
 
 

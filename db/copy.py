@@ -170,7 +170,7 @@ def _encode_column(series: pl.Series, kind: str) -> Encoded:
         raise CopyTypeError(column=series.name, type=kind, given=str(series.dtype)) from error
 
 
-def _fixed_bytes(series: pl.Series, kind: str) -> NDArray[np.uint8]:
+def _fixed_bytes(series: pl.Series, kind: str) -> NDArray[np.uint8]:  # noqa: PLR0911 - one line a type
     if kind in _FIXED:
         target = {"i2": pl.Int16, "i4": pl.Int32, "i8": pl.Int64, "f4": pl.Float32, "f8": pl.Float64}[
             _FIXED[kind][1:]
@@ -220,13 +220,11 @@ def _uuid(series: pl.Series) -> NDArray[np.uint8]:
     if series.dtype != pl.Binary:
         series = series.cast(pl.String).str.replace_all("-", "").str.decode("hex")
     raw = series.fill_null(bytes(16))
-    if len(raw) and int(raw.bin.size().min() or 0) != 16:  # type: ignore[call-overload]
+    if not (raw.bin.size() == 16).all():
         raise ValueError("uuid")
-    return (
-        np.frombuffer(b"".join(raw.to_list()), dtype=np.uint8).reshape(-1, 16)
-        if len(raw)
-        else np.empty((0, 16), np.uint8)
-    )
+    data = _text(raw, raw.is_not_null().to_numpy())
+    first = int(data.offsets[0]) if data.offsets is not None and len(raw) else 0
+    return data.data[first : first + 16 * len(raw)].reshape(-1, 16)
 
 
 def _numeric(series: pl.Series) -> NDArray[np.uint8]:
@@ -250,9 +248,10 @@ def _numeric(series: pl.Series) -> NDArray[np.uint8]:
 
 def _array(series: pl.Series, oid: int, dtype: str) -> NDArray[np.uint8]:
     filled = series.drop_nulls()
-    width = int(filled.list.len().max() or 0) if filled.dtype == pl.List else filled.dtype.shape[0]  # type: ignore[attr-defined, arg-type]
-    if filled.dtype == pl.List and len(filled) and filled.list.len().min() != width:
+    lengths = filled.list.len() if filled.dtype == pl.List else filled.arr.len()
+    if lengths.n_unique() > 1:
         raise ValueError("arrays of several lengths")
+    width = int(lengths.item(0)) if len(lengths) else 0
     size = np.dtype(dtype).itemsize
     record = np.zeros(
         len(series), dtype=[("head", ">i4", (5,)), ("items", [("length", ">i4"), ("value", dtype)], (width,))]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, nogil=True)
 def _length(out: Any, at: int, value: int) -> None:
     out[at] = (value >> 24) & 255
     out[at + 1] = (value >> 16) & 255
@@ -17,7 +17,7 @@ def _length(out: Any, at: int, value: int) -> None:
     out[at + 3] = value & 255
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, nogil=True)
 def _fixed(out: Any, at: Any, data: Any, valid: Any) -> None:
     width = data.shape[1]
     for row in range(at.shape[0]):
@@ -30,7 +30,7 @@ def _fixed(out: Any, at: Any, data: Any, valid: Any) -> None:
             _length(out, start, -1)
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, nogil=True)
 def _variable(out: Any, at: Any, data: Any, offsets: Any, valid: Any) -> None:
     for row in range(at.shape[0]):
         start = at[row]

@@ -4,7 +4,8 @@ A resident's number is 17 digits and a check character, so it fits into half a b
 and is checked when the block is opened (encode-then-encipher; Bellare and Rogaway 2000). Nothing else would be gained
 by a nonce, since the keyed hash beside it is the same for the same number anyway. The hash is AES used as a
 pseudo-random function on two blocks. Both run over whole columns. Other documents, which are rare, go one by one
-through AES-SIV (RFC 5297) and HMAC-SHA256. A telephone number's block carries 32 random bits.
+through AES-SIV (RFC 5297) and HMAC-SHA256. Telephone numbers are enciphered in the same way under a key of their own;
+equal numbers stay equal, so that an update can tell what changed without opening them.
 """
 
 from __future__ import annotations
@@ -60,7 +61,9 @@ class Vault:
         def draw(name: str) -> bytes:
             return hmac.digest(master, f"hexward identity {name}".encode(), hashlib.sha256)
 
-        return cls(draw("numbers"), draw("hashes"), draw("texts") + draw("texts2"), draw("macs"), draw("phones"))
+        return cls(
+            draw("numbers"), draw("hashes"), draw("texts") + draw("texts2"), draw("macs"), draw("phones")
+        )
 
     def protect(self, numbers: pl.Series) -> pl.DataFrame:
         """``enc`` and ``hash`` (32 bytes) of ID numbers; null stays null.
@@ -76,7 +79,9 @@ class Vault:
         doubled = np.repeat(blocks, 2, axis=0)
         doubled[0::2, 1], doubled[1::2, 1] = 1, 2
         enc = _column(resident, _marked(_RESIDENT, _ecb(self.numbers, blocks.tobytes())))
-        hashed = _column(resident, np.frombuffer(_ecb(self.hashes, doubled.tobytes()), np.uint8).reshape(-1, 32))
+        hashed = _column(
+            resident, np.frombuffer(_ecb(self.hashes, doubled.tobytes()), np.uint8).reshape(-1, 32)
+        )
         others = ~resident & clean.is_not_null().to_numpy()
         if others.any():
             siv, texts = AESSIV(self.texts), [text.encode() for text in clean.filter(pl.Series(others))]
@@ -85,29 +90,34 @@ class Vault:
         return pl.DataFrame({"enc": enc, "hash": hashed})
 
     def protect_phones(self, phones: pl.Series) -> pl.Series:
-        """Telephone numbers encrypted; the same number differs each time."""
+        """Telephone numbers encrypted; null stays null."""
         short = phones.str.contains(r"^[1-9]\d{1,16}$").fill_null(False).to_numpy()
         blocks = np.zeros((int(short.sum()), 2), dtype=">u8")
         blocks[:, 0] = phones.filter(pl.Series(short)).cast(pl.UInt64).to_numpy()
-        blocks[:, 1] = np.frombuffer(os.urandom(4 * len(blocks)), dtype=">u4")
         enc = _column(short, _marked(_PHONE, _ecb(self.phones, blocks.tobytes())))
         others = ~short & phones.is_not_null().to_numpy()
         if others.any():
             siv = AESSIV(self.texts)
-            texts = [os.urandom(8) + text.encode() for text in phones.filter(pl.Series(others))]
-            enc = _merge(enc, others, [bytes([_TEXT]) + siv.encrypt(text, [b"phone"]) for text in texts])
+            texts = phones.filter(pl.Series(others))
+            enc = _merge(
+                enc, others, [bytes([_TEXT]) + siv.encrypt(text.encode(), [b"phone"]) for text in texts]
+            )
         return enc
 
     def reveal(self, stored: pl.Series) -> pl.Series:
         """ID numbers or telephone numbers again. Raises IdentityKeyError when the key is another."""
-        return pl.Series(stored.name, [None if one is None else self._open(one) for one in stored], dtype=pl.String)
+        return pl.Series(
+            stored.name, [None if one is None else self._open(one) for one in stored], dtype=pl.String
+        )
 
     def _open(self, stored: bytes) -> str:
         kind, body = stored[0], stored[1:]
         if kind == _TEXT:
             return self._open_text(body)
-        value, rest = np.frombuffer(_ecb(self.numbers if kind == _RESIDENT else self.phones, body, False), dtype=">u8")
-        if int(rest) >> (0 if kind == _RESIDENT else 32):
+        value, rest = np.frombuffer(
+            _ecb(self.numbers if kind == _RESIDENT else self.phones, body, False), dtype=">u8"
+        )
+        if int(rest):
             raise IdentityKeyError(bytes=32)
         if kind == _PHONE:
             return str(int(value))
@@ -115,9 +125,9 @@ class Vault:
         return digits + check_character(digits)
 
     def _open_text(self, body: bytes) -> str:
-        for label, skip in ((b"id", 0), (b"phone", 8)):
+        for label in (b"id", b"phone"):
             try:
-                return AESSIV(self.texts).decrypt(body, [label])[skip:].decode()
+                return AESSIV(self.texts).decrypt(body, [label]).decode()
             except InvalidTag:
                 continue
         raise IdentityKeyError(bytes=32)
@@ -197,7 +207,9 @@ def _column(where: NDArray[np.bool_], rows: NDArray[np.uint8]) -> pl.Series:
     """The bytes of ``rows`` in the places ``where``, null elsewhere, without an object a value."""
     offsets = np.concatenate(([0], np.cumsum(where * rows.shape[1]))).astype(np.int64)
     data, bits = pa.py_buffer(rows.tobytes()), pa.py_buffer(np.packbits(where, bitorder="little").tobytes())
-    array = pa.Array.from_buffers(pa.large_binary(), len(where), [bits, pa.py_buffer(offsets.tobytes()), data])
+    array = pa.Array.from_buffers(
+        pa.large_binary(), len(where), [bits, pa.py_buffer(offsets.tobytes()), data]
+    )
     return pl.Series(array, dtype=pl.Binary)
 
 

@@ -27,7 +27,7 @@ def fingerprints(keys: pl.Series) -> NDArray[np.uint64]:
     return np.where(keys.is_null().to_numpy(), np.uint64(0), hashed)
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, nogil=True)
 def _find(slots: Any, values: Any, prints: Any, out: Any) -> None:
     mask = np.uint64(slots.shape[0] - 1)
     for row in range(prints.shape[0]):
@@ -43,7 +43,7 @@ def _find(slots: Any, values: Any, prints: Any, out: Any) -> None:
             place = (place + np.uint64(1)) & mask
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, nogil=True)
 def _put(slots: Any, values: Any, prints: Any, first: int, out: Any) -> int:
     mask = np.uint64(slots.shape[0] - 1)
     following = first
@@ -121,7 +121,10 @@ class Known:
         at = self.index.find(keys)
         known = at >= 0
         if not self.rows.height:
-            empty = {name: pl.Series(name, [None] * len(keys), dtype=kind) for name, kind in self.rows.schema.items()}
+            empty = {
+                name: pl.Series(name, [None] * len(keys), dtype=kind)
+                for name, kind in self.rows.schema.items()
+            }
             return known, pl.DataFrame(empty)
         indices = pl.Series(np.where(known, at, 0)).cast(pl.UInt32)
         found = self.rows.select(pl.all().gather(indices))

@@ -27,7 +27,7 @@ COLUMNS = {
     "moment": (
         "timestamptz",
         pl.Datetime("us", "UTC"),
-        st.datetimes(datetime(1800, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001
+        st.datetimes(datetime(1800, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC)),
     ),
     "words": ("text", pl.String, st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))),
     "raw": ("bytea", pl.Binary, st.binary(max_size=40)),
@@ -57,14 +57,20 @@ def connection(template_db):
 @given(rows=st.lists(ROW, max_size=12), chunk=st.integers(1, 5))
 def test_what_is_written_is_what_the_server_reads(connection, rows, chunk):
     frame = pl.DataFrame(
-        {name: pl.Series(name, [row[name] for row in rows], dtype=kind) for name, (_, kind, _) in COLUMNS.items()}
+        {
+            name: pl.Series(name, [row[name] for row in rows], dtype=kind)
+            for name, (_, kind, _) in COLUMNS.items()
+        }
     ).with_row_index("n")
     connection.execute("truncate t")
     assert copy_frame(connection, "t", frame, chunk) == len(rows)
-    stored = connection.execute(f"select {', '.join(COLUMNS).replace('short', 'short::float8')} from t order by n").fetchall()
+    stored = connection.execute(
+        f"select {', '.join(COLUMNS).replace('short', 'short::float8')} from t order by n"
+    ).fetchall()
     expected = [
         tuple(
-            Decimal(value) if name == "amount" and value is not None else value for name, value in ((name, row[name]) for name in COLUMNS)
+            Decimal(value) if name == "amount" and value is not None else value
+            for name, value in ((name, row[name]) for name in COLUMNS)
         )
         for row in rows
     ]
@@ -94,7 +100,12 @@ def test_identifiers_arrays_json_and_unsigned_cells(connection):
 
 @pytest.mark.parametrize(
     ("series", "kind"),
-    [(pl.Series([70_000]), "smallint"), (pl.Series(["no"]), "date"), (pl.Series(["abc"]), "uuid"), (pl.Series([1]), "point")],
+    [
+        (pl.Series([70_000]), "smallint"),
+        (pl.Series(["no"]), "date"),
+        (pl.Series(["abc"]), "uuid"),
+        (pl.Series([1]), "point"),
+    ],
 )
 def test_a_value_that_does_not_fit_is_refused_by_name(connection, series, kind):
     connection.execute(f"create temp table v (x {kind})")
@@ -113,12 +124,15 @@ def test_only_plain_names_become_statements():
 
 
 def _shape(conn):
-    return conn.execute(
-        "select conrelid::regclass::text, conname, pg_get_constraintdef(oid) from pg_constraint"
-        " where conrelid in ('parent'::regclass, 'child'::regclass) order by 1, 2"
-    ).fetchall() + conn.execute(
-        "select tablename, indexname, indexdef from pg_indexes where tablename in ('parent', 'child') order by 1, 2"
-    ).fetchall()
+    return (
+        conn.execute(
+            "select conrelid::regclass::text, conname, pg_get_constraintdef(oid) from pg_constraint"
+            " where conrelid in ('parent'::regclass, 'child'::regclass) order by 1, 2"
+        ).fetchall()
+        + conn.execute(
+            "select tablename, indexname, indexdef from pg_indexes where tablename in ('parent', 'child') order by 1, 2"
+        ).fetchall()
+    )
 
 
 def test_bulk_takes_everything_off_an_empty_table_and_puts_it_back(connection):

@@ -19,8 +19,12 @@ def cases(draw):
     figures = pl.DataFrame(
         {
             "source": sources,
-            "value": draw(st.lists(st.integers(0, 2_000_000) | st.none(), min_size=len(sources), max_size=len(sources))),
-            "moe": draw(st.lists(st.floats(0, 1e5) | st.none(), min_size=len(sources), max_size=len(sources))),
+            "value": draw(
+                st.lists(st.integers(0, 2_000_000) | st.none(), min_size=len(sources), max_size=len(sources))
+            ),
+            "moe": draw(
+                st.lists(st.floats(0, 1e5) | st.none(), min_size=len(sources), max_size=len(sources))
+            ),
         },
         schema={"source": pl.Int64, "value": pl.Int64, "moe": pl.Float64},
     )
@@ -62,7 +66,9 @@ def test_each_part_is_within_one_of_its_quota_and_margins_add_up_again(case):
     figures, links = case
     parts = spread(figures, links, WEIGHTS).parts.join(figures, on="source", suffix="_whole")
     assert ((parts["value"] - parts["share"] * parts["value_whole"]).abs() < 1 + 1e-6).all()
-    again = parts.group_by("source").agg((pl.col("moe") ** 2).sum().sqrt().alias("root"), pl.col("moe_whole").first())
+    again = parts.group_by("source").agg(
+        (pl.col("moe") ** 2).sum().sqrt().alias("root"), pl.col("moe_whole").first()
+    )
     for _, root, whole in again.iter_rows():
         assert whole is None or root == pytest.approx(whole)
     assert parts.filter(pl.col("moe_whole").is_null())["moe"].null_count() == parts["moe_whole"].null_count()
@@ -74,7 +80,11 @@ def test_the_order_of_the_input_does_not_matter(case, shuffler):
     figures, links = case
     seed = shuffler.randrange(1000)
     first = spread(figures, links, WEIGHTS).parts
-    again = spread(figures.sample(fraction=1, shuffle=True, seed=seed), links.sample(fraction=1, shuffle=True, seed=seed), WEIGHTS)
+    again = spread(
+        figures.sample(fraction=1, shuffle=True, seed=seed),
+        links.sample(fraction=1, shuffle=True, seed=seed),
+        WEIGHTS,
+    )
     assert first.drop("share", "moe").equals(again.parts.drop("share", "moe"))
 
 

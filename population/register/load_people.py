@@ -1,0 +1,216 @@
+"""Persons: one row a person and residence, straight into the empty register.
+
+A row is a person and where it lives or lived. Rows of one person that follow each other become episodes; an episode
+without an end ends where the next one begins. What needs the register's own rows to be judged (a person whose rows are
+far apart in the file) waits until the keys are back on the tables and goes the way of an update (``update_people``).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import polars as pl
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+
+from db.bulk import bulk, is_empty
+from db.copy import copy_frame
+from population.register.documents import born, sex
+from population.register.identity import Vault, normal, vault
+from population.register.keys import KeyIndex, Known, fingerprints, read_known
+from population.register.load_homes import PLACED
+from population.register.load_places import ALWAYS, PLACE
+from population.register.merge import LoadResult, refuse
+from population.register.update_people import update_people
+
+if TYPE_CHECKING:
+    import psycopg
+    from numpy.typing import NDArray
+
+    from intake.city import Source
+    from intake.pipeline import Batch
+
+    Connection = psycopg.Connection[Any]
+
+TABLES: Final = ("register.person", "register.household", "register.residence")
+_PERSON: Final = (
+    "key",
+    "name",
+    "sex",
+    "birth_date",
+    "id_number_enc",
+    "id_number_hash",
+    "phone_enc",
+    "origin_code",
+)
+
+
+def load_persons(conn: Connection, source: Source, batches: Iterable[Batch], run_id: int) -> LoadResult:
+    """Persons, households and residences; a row whose dwelling is unknown is refused."""
+    result, safe = LoadResult(), vault()
+    dwellings = read_known(conn, "select key, id, cell, community_id, grid_id from register.dwelling", PLACED)
+    ready = (_ready(batch.accepted, dwellings, safe, result) for batch in batches)
+    if not all(is_empty(conn, table) for table in TABLES):
+        update_people(conn, ready, run_id, result)
+        return result
+    filling = _Filling(conn, run_id, result)
+    with bulk(conn, TABLES):
+        for rows in ready:
+            filling.take(rows)
+    result.rebuild = True
+    filling.settle_households()
+    if filling.later:
+        update_people(conn, iter(filling.later), run_id, result)
+    return result
+
+
+def _ready(rows: pl.DataFrame, dwellings: Known, safe: Vault, result: LoadResult) -> pl.DataFrame:
+    """Rows with the place of their dwelling, identity encrypted, gaps filled from the ID number."""
+    known, place = dwellings.look_up(rows["dwelling_key"])
+    mask = pl.Series(known)
+    if not mask.all():
+        params = '{"source": "dwellings"}'
+        result.rejected.append(refuse(rows.filter(~mask), "dwelling_key", "unknown_reference", params))
+    rows = pl.concat([rows, place.rename({"id": "dwelling_id"})], how="horizontal").filter(mask)
+    number = normal(rows["id_number"])
+    kept = safe.protect(number)
+    return rows.with_columns(
+        kept["enc"].alias("id_number_enc"),
+        kept["hash"].alias("id_number_hash"),
+        safe.protect_phones(rows["phone"]).alias("phone_enc"),
+        pl.coalesce("birth_date", born(pl.lit(number))).alias("birth_date"),
+        pl.coalesce("sex", sex(pl.lit(number)), pl.lit(0)).cast(pl.Int64).alias("sex"),
+        pl.col("origin_code").str.slice(0, 6),
+        pl.col("permit").fill_null("none"),
+        pl.col("household_kind").fill_null("family"),
+    ).drop("id_number", "phone")
+
+
+@dataclass
+class _Filling:
+    """The empty tables of people being filled batch by batch."""
+
+    conn: Connection
+    run_id: int
+    result: LoadResult
+    people: KeyIndex = field(default_factory=KeyIndex)
+    households: KeyIndex = field(default_factory=KeyIndex)
+    later: list[pl.DataFrame] = field(default_factory=list)
+    unsettled: list[str] = field(default_factory=list)
+    _identities: Any = field(default_factory=lambda: Cipher(algorithms.AES(os.urandom(32)), modes.ECB()))  # noqa: S305
+
+    def take(self, rows: pl.DataFrame) -> None:
+        """Write one batch."""
+        before = len(self.people)
+        new = pl.Series(self.people.add(rows["key"]) >= before)
+        if not new.all():
+            self.later.append(rows.filter(~new))
+            rows = rows.filter(new)
+        if not rows.height:
+            return
+        rows = rows.with_columns(pl.col("from").fill_null(ALWAYS))
+        several = rows["key"].is_duplicated()
+        if several.any():
+            rows = self._one_after_another(rows, several)
+        rows = rows.with_columns(
+            pl.Series("person_id", self._identities_of(rows["key"], 1), dtype=pl.Binary),
+            pl.Series("household_id", self._identities_of(rows["household_key"], 2), dtype=pl.Binary),
+            pl.lit(self.run_id).alias("run_id"),
+        ).sort("cell", maintain_order=True)
+        self._write_people(rows)
+        self._write_households(rows)
+        self._write_residences(rows)
+        self.result.accepted += rows.height
+        self.result.inserted += rows.height
+
+    def _one_after_another(self, rows: pl.DataFrame, several: pl.Series) -> pl.DataFrame:
+        """Episodes of the persons with several rows put in order; an overlapping one is refused."""
+        single, many = rows.filter(~several), rows.filter(several).sort("key", "from", maintain_order=True)
+        doubled = (
+            many.select(pl.col("from") == pl.col("from").shift(1).over("key")).to_series().fill_null(False)
+        )
+        refused, many = many.filter(doubled), many.filter(~doubled)
+        many = many.with_columns(to=pl.coalesce("to", pl.col("from").shift(-1).over("key")))
+        until = pl.col("to").cum_max().shift(1).over("key")
+        overlaps = many.select(pl.col("from") < until).to_series().fill_null(False)
+        for part in (refused, many.filter(overlaps)):
+            self.result.rejected.append(refuse(part, "from", "overlaps_another_residence"))
+        return pl.concat([single, many.filter(~overlaps)])
+
+    def _identities_of(self, keys: pl.Series, kind: int) -> pl.Series:
+        """Identifiers drawn at random for this load, the same for the same key within it."""
+        prints = fingerprints(keys)
+        blocks = np.zeros((len(prints), 2), dtype=np.uint64)
+        blocks[:, 0], blocks[:, 1] = prints, kind
+        worker = self._identities.encryptor()
+        raw = (
+            np.frombuffer(worker.update(blocks.tobytes()) + worker.finalize(), np.uint8)
+            .reshape(-1, 16)
+            .copy()
+        )
+        raw[:, 6], raw[:, 8] = raw[:, 6] & 0x0F | 0x40, raw[:, 8] & 0x3F | 0x80
+        return as_binary(raw, prints != 0)
+
+    def _write_people(self, rows: pl.DataFrame) -> None:
+        latest = rows.filter(pl.col("key").is_last_distinct()) if rows["key"].is_duplicated().any() else rows
+        copy_frame(
+            self.conn, "register.person", latest.select(pl.col("person_id").alias("id"), *_PERSON, "run_id")
+        )
+
+    def _write_households(self, rows: pl.DataFrame) -> None:
+        rows = rows.filter(pl.col("household_key").is_not_null())
+        before = len(self.households)
+        new = pl.Series(self.households.add(rows["household_key"]) >= before)
+        homes = rows.group_by("household_key").agg(pl.col("dwelling_id").n_unique().alias("n"))
+        self.unsettled += homes.filter(pl.col("n") > 1)["household_key"].to_list()
+        if not new.all():
+            self.unsettled += rows.filter(~new)["household_key"].unique().to_list()
+        rows = rows.filter(new & pl.Series(rows["household_key"].is_last_distinct()))
+        columns = ("dwelling_id", *PLACE, "run_id")
+        copy_frame(
+            self.conn,
+            "register.household",
+            rows.select(
+                pl.col("household_id").alias("id"),
+                pl.col("household_key").alias("key"),
+                pl.col("household_kind").alias("kind"),
+                *columns,
+            ),
+        )
+
+    def _write_residences(self, rows: pl.DataFrame) -> None:
+        copy_frame(
+            self.conn,
+            "register.residence",
+            rows.select(
+                "person_id", "household_id", "dwelling_id", *PLACE, "run_id", "status", "permit", "permit_until",
+                pl.col("from").alias("valid_from"), pl.col("to").alias("valid_to"),
+            ),
+        )  # fmt: skip
+
+    def settle_households(self) -> None:
+        """A household that was met in several dwellings lives in the one that its members moved into last."""
+        if not self.unsettled:
+            return
+        self.conn.execute(
+            "update register.household h set dwelling_id = r.dwelling_id, cell = r.cell,"
+            " community_id = r.community_id, grid_id = r.grid_id from ("
+            " select distinct on (household_id) household_id, dwelling_id, cell, community_id, grid_id"
+            " from register.residence where household_id in (select id from register.household where key = any(%s))"
+            " and superseded_at is null order by household_id, (valid_to is null) desc, valid_from desc) r"
+            " where h.id = r.household_id and h.dwelling_id <> r.dwelling_id",
+            (list(dict.fromkeys(self.unsettled)),),
+        )
+
+
+def as_binary(rows: NDArray[np.uint8], valid: NDArray[np.bool_]) -> pl.Series:
+    """The rows of a matrix of bytes as one Binary value each, null where not ``valid``."""
+    import pyarrow as pa
+
+    offsets = np.arange(len(rows) + 1, dtype=np.int64) * rows.shape[1]
+    bits = pa.py_buffer(np.packbits(valid, bitorder="little").tobytes())
+    buffers = [bits, pa.py_buffer(offsets.tobytes()), pa.py_buffer(rows.tobytes())]
+    return pl.Series(pa.Array.from_buffers(pa.large_binary(), len(rows), buffers), dtype=pl.Binary)

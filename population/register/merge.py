@@ -1,0 +1,141 @@
+"""Rows into a table of the register: straight in when it is empty, merged by key when it is not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from db.bulk import bulk, is_empty
+from db.copy import copy_frame
+
+if TYPE_CHECKING:
+    import psycopg
+
+    Connection = psycopg.Connection[Any]
+
+REJECTED = ("line", "field", "reason", "params", "value", "row")
+ROWS_KEPT = 10_000
+
+
+@dataclass
+class LoadResult:
+    """What became of the rows of a source: ``accepted`` counts all that are in the register now, ``unchanged`` those
+    of them that were there before in the same words; ``rebuild`` tells that statistics have to be made anew."""
+
+    accepted: int = 0
+    unchanged: int = 0
+    inserted: int = 0
+    updated: int = 0
+    rejected: list[pl.DataFrame] = field(default_factory=list)
+    warnings: list[dict[str, Any]] = field(default_factory=list)
+    rebuild: bool = False
+
+    @property
+    def rejected_df(self) -> pl.DataFrame:
+        """The rows that the register refused: line, field, reason, params, value, row."""
+        filled = [one for one in self.rejected if one.height]
+        return pl.concat(filled) if filled else _none_rejected()
+
+    def warn(self, code: str, **params: Any) -> None:
+        """Note something a person should know."""
+        self.warnings.append({"code": code, **params})
+
+
+def _none_rejected() -> pl.DataFrame:
+    return pl.DataFrame(schema=dict.fromkeys(REJECTED, pl.String) | {"line": pl.Int64})
+
+
+def refuse(rows: pl.DataFrame, name: str, reason: str, params: str = "{}") -> pl.DataFrame:
+    """``rows`` of an accepted frame as rejected rows: ``reason`` (a code) at the field ``name``."""
+    if not rows.height:
+        return _none_rejected()
+    shown = [pl.col(column) for column in rows.columns if not column.startswith("__")]
+    whole = pl.col("__row") if "__row" in rows.columns else pl.struct(shown).struct.json_encode()
+    return rows.select(
+        pl.col("__line").alias("line"),
+        pl.lit(name).alias("field"),
+        pl.lit(reason).alias("reason"),
+        pl.lit(params).alias("params"),
+        pl.col(name).cast(pl.String).str.slice(0, 500).alias("value"),
+        whole.alias("row"),
+    )
+
+
+class Target:
+    """One table being filled; made by ``into``."""
+
+    def __init__(self, conn: Connection, table: str, key: Sequence[str], bare: bool) -> None:
+        self.conn, self.table, self.key, self.bare = conn, table, tuple(key), bare
+        self.staged = f"staged_{table.rpartition('.')[2]}"
+        self.inserted = self.updated = self.unchanged = 0
+        self._columns: list[str] = []
+        self._filled: set[str] = set()
+
+    def write(self, frame: pl.DataFrame) -> None:
+        """Take ``frame`` (columns of the table; each key once): into the empty table, or aside for the merge."""
+        if not frame.height:
+            return
+        if self.bare:
+            copy_frame(self.conn, self.table, frame)
+            self.inserted += frame.height
+            return
+        if not self._columns:
+            self._columns = frame.columns
+            names = ", ".join(f'"{name}"' for name in frame.columns)
+            self.conn.execute(f"drop table if exists pg_temp.{self.staged}")
+            self.conn.execute(
+                f"create temp table {self.staged} on commit drop as select {names} from {self.table} where false"
+            )
+        self._filled |= {name for name in frame.columns if frame[name].null_count() < frame.height}
+        copy_frame(self.conn, self.staged, frame)
+
+    def merge(self) -> None:
+        """Update what differs, insert what is new, leave the rest; columns the source never fills stay as they are."""
+        if self.bare or not self._columns:
+            return
+        self.conn.execute(f"analyze {self.staged}")
+        same = " and ".join(f't."{name}" = s."{name}"' for name in self.key)
+        compared = [
+            name for name in self._columns if name in self._filled and name not in {*self.key, "run_id"}
+        ]
+        staged = self._count(f"select count(*) from {self.staged}")
+        if compared:
+            values = ", ".join(
+                f'"{name}" = s."{name}"'
+                for name in [*compared, *(["run_id"] if "run_id" in self._columns else [])]
+            )
+            mine = ", ".join(f't."{name}"' for name in compared)
+            theirs = ", ".join(f's."{name}"' for name in compared)
+            self.updated = self.conn.execute(
+                f"update {self.table} t set {values} from {self.staged} s"
+                f" where {same} and row({mine}) is distinct from row({theirs})"
+            ).rowcount
+        names = ", ".join(f'"{name}"' for name in self._columns)
+        self.inserted = self.conn.execute(
+            f"insert into {self.table} ({names}) select {names} from {self.staged} s"
+            f" where not exists (select from {self.table} t where {same})"
+        ).rowcount
+        self.unchanged = staged - self.updated - self.inserted
+        self.conn.execute(f"drop table {self.staged}")
+
+    def _count(self, query: str) -> int:
+        row = self.conn.execute(query).fetchone()
+        return int(row[0]) if row else 0
+
+
+@contextmanager
+def into(conn: Connection, table: str, key: Sequence[str], result: LoadResult) -> Iterator[Target]:
+    """A ``Target`` for ``table``; at the end of the block the rows are merged and counted into ``result``."""
+    empty = is_empty(conn, table)
+    with bulk(conn, [table] if empty else []) as _:
+        target = Target(conn, table, key, empty)
+        yield target
+        target.merge()
+    result.inserted += target.inserted
+    result.updated += target.updated
+    result.unchanged += target.unchanged
+    result.rebuild |= empty
