@@ -114,9 +114,10 @@ class _Dashboard:
         ]
 
     def _change(self, name: str) -> float | None:
-        """Today's figure less the one at the end of the last month kept before."""
+        """The figure less the one at the end of the month before."""
         layer = self.layers[name]
-        before = [m for m in self.months if self.when.month is None or m["month"] < self.when.month]
+        this_month = self.when.month or self.when.as_of.replace(day=1)
+        before = [m for m in self.months if m["month"] < this_month]
         if not before or not layer.has_history:
             return None
         then = Facts(dict(before[-1]), self.own.area_km2, self.own.exactness).value(layer)

@@ -122,8 +122,9 @@ def _polygons(
 ) -> Figures:
     """Figures of areas of a level, or of legal grids, that are valid at the moment."""
     stats, geo = viewer.schema("stats"), viewer.schema("geo")
-    conditions = ["p.valid_from <= %(as_of)s", "(p.valid_to IS NULL OR p.valid_to > %(as_of)s)"]
-    params: dict[str, Any] = {"as_of": when.as_of, "kind": places.geography, "month": when.month}
+    # the row without an end keeps the id that figures are kept under, whatever the boundary was before
+    conditions = ["p.valid_to IS NULL"]
+    params: dict[str, Any] = {"kind": places.geography, "month": when.month}
     if places.geography == "area":
         if places.level is None:
             raise BadGeographyError(geography="area", layer="level")

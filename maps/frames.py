@@ -93,7 +93,7 @@ def _outlines(session: Session, viewer: Viewer, found: LayerValues) -> NDArray[n
 def _names(session: Session, viewer: Viewer, found: LayerValues) -> list[tuple[str | None, str | None]]:
     rows = session.execute(
         text(
-            f"SELECT id, code, name FROM {viewer.schema('geo')}.{found.places.geography} WHERE id = ANY(:ids)"
+            f"SELECT id, code, name FROM {viewer.schema('geo')}.{found.places.geography} WHERE id = ANY(:ids)"  # noqa: S608
         ),
         {"ids": found.ids.tolist()},
     )

@@ -14,8 +14,6 @@ from maps.memory import Memory
 from maps.tilemath import Tile, to_unit
 
 if TYPE_CHECKING:
-    from datetime import date
-
     from numpy.typing import NDArray
     from sqlalchemy.orm import Session
 
@@ -75,22 +73,21 @@ def outlines(
     session: Session,
     viewer: Viewer,
     places: Places,
-    as_of: date,
     *,
     database: str = "",
 ) -> Outlines:
-    """Areas of a level, or grids (within ``places.bbox``), valid on ``as_of``.
+    """Areas of a level, or grids (within ``places.bbox``), as they are now.
 
     Areas are kept for a minute under ``database`` (empty: not kept); outlines are the same for every viewer.
     """
-    key = (database, places, as_of)
+    key = (database, places)
     keep = key if database and places.geography == "area" else None
-    return _kept.get(keep, lambda: _read(session, viewer, places, as_of, key))
+    return _kept.get(keep, lambda: _read(session, viewer, places, key))
 
 
-def _read(session: Session, viewer: Viewer, places: Places, as_of: date, key: tuple[Any, ...]) -> Outlines:
-    where = ["valid_from <= :as_of", "(valid_to IS NULL OR valid_to > :as_of)", "geom IS NOT NULL"]
-    params: dict[str, Any] = {"as_of": as_of}
+def _read(session: Session, viewer: Viewer, places: Places, key: tuple[Any, ...]) -> Outlines:
+    where = ["valid_to IS NULL", "geom IS NOT NULL"]
+    params: dict[str, Any] = {}
     if places.geography == "area":
         where.append("level = :level")
         params["level"] = places.level

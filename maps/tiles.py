@@ -111,7 +111,7 @@ def area_tile(
     layer = catalogue(session, viewer).layer(layer_id)
     stands = state(session, viewer)
     found = layer_values(session, viewer, layer, Places("area", level=level), at)
-    shown = outlines(session, viewer, found.places, found.as_of, database=stands.database)
+    shown = outlines(session, viewer, found.places, database=stands.database)
     return _polygon_layer(session, viewer, shown, found, tile)
 
 
@@ -123,7 +123,7 @@ def grid_tile(
         return b""
     layer = catalogue(session, viewer).layer(layer_id)
     found = layer_values(session, viewer, layer, Places("grid", bbox=tile.bounds_lnglat()), at)
-    shown = outlines(session, viewer, found.places, found.as_of)
+    shown = outlines(session, viewer, found.places)
     return _polygon_layer(session, viewer, shown, found, tile)
 
 
