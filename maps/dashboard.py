@@ -99,6 +99,7 @@ class _Dashboard:
             "id": name,
             "title": layer.title,
             "unit": layer.unit,
+            "kind": layer.kind,
             "value": rounded(self.own.value(layer)),
             "withheld": self.own.withheld(layer),
             "parent_value": None if self.parent is None else rounded(self.parent.value(layer)),
@@ -157,7 +158,9 @@ class _Dashboard:
 
     def _crowding(self) -> dict[str, Any] | None:
         by_area, by_rooms = self._parts(CROWDING_M2), self._parts(CROWDING_ROOMS)
-        return None if by_area is None and by_rooms is None else {"m2": by_area, "rooms": by_rooms}
+        return (
+            None if by_area is None and by_rooms is None else {"m2": by_area or [], "rooms": by_rooms or []}
+        )
 
     def _industries(self) -> list[dict[str, Any]] | None:
         sections = industries()

@@ -67,11 +67,18 @@ class Parent:
     id: str
     name: str | None
     name_en: str | None
+    level: int | None
     area_m2: float
 
     def as_json(self) -> dict[str, Any]:
         """The parent as the API states it."""
-        return {"kind": self.kind, "id": self.id, "name": self.name, "name_en": self.name_en}
+        return {
+            "kind": self.kind,
+            "id": self.id,
+            "name": self.name,
+            "name_en": self.name_en,
+            "level": self.level,
+        }
 
 
 def find(session: Session, viewer: Viewer, kind: str, unit_id: str) -> Unit:
@@ -182,7 +189,7 @@ def descendants(cell: int, resolution: int) -> tuple[int, int]:
 def _parent_cell(key: int, resolution: int) -> Parent:
     parent = cells.parents(np.array([key], dtype=np.uint64), resolution)
     name = f"{int(parent[0]):x}"
-    return Parent("cell", int(parent[0]), name, name, name, float(np.asarray(cells_area_m2(parent))[0]))
+    return Parent("cell", int(parent[0]), name, name, name, None, float(np.asarray(cells_area_m2(parent))[0]))
 
 
 def _chain(session: Session, geo: str, ids: list[int]) -> list[Any]:
@@ -204,7 +211,7 @@ def _parent_area(above: list[Any]) -> Parent | None:
     if not above:
         return None
     row = above[-1]
-    return Parent("area", row.id, str(row.id), row.name, row.name_en, row.area_m2 or 0.0)
+    return Parent("area", row.id, str(row.id), row.name, row.name_en, row.level, row.area_m2 or 0.0)
 
 
 def _box(bbox: list[float | None] | None) -> list[float] | None:
