@@ -224,7 +224,7 @@ class Validator:
         return typed, numbers
 
     def _duplicates(self, typed: pl.DataFrame, numbers: pl.Series, findings: Findings) -> pl.DataFrame:
-        if not self.schema.key or not typed.height:
+        if not self.schema.key or not typed.height or self.source.repeated == "keep":
             return typed
         keys = typed.select(self.schema.key)
         there = ~pl.select(pl.any_horizontal(*[column.is_null() for column in keys])).to_series()

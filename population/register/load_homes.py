@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
-from population.register.keys import KeyIndex, read_known
-from population.register.load_places import ALWAYS, PLACE, follow, once
+from population.register.keys import read_known
+from population.register.load_places import ALWAYS, PLACE, Repeated
 from population.register.merge import LoadResult, into, refuse
 
 if TYPE_CHECKING:
@@ -43,11 +43,11 @@ _DWELLING: Final = (
 
 def load_dwellings(conn: Connection, source: Source, batches: Iterable[Batch], run_id: int) -> LoadResult:
     """Dwellings by key; a row whose building is unknown is refused, an area or room count of zero means unknown."""
-    result, index, zeros = LoadResult(), KeyIndex(), 0
+    result, repeated, zeros = LoadResult(), Repeated(source), 0
     buildings = read_known(conn, "select key, id, cell, community_id, grid_id from register.building", PLACED)
     with into(conn, "register.dwelling", ("key",), result) as target:
         for batch in batches:
-            rows = once(batch.accepted, index, source.repeated == "keep", result)
+            rows = repeated.rename(batch.accepted)
             known, place = buildings.look_up(rows["building_key"])
             result.rejected.append(
                 refuse(
@@ -72,7 +72,5 @@ def load_dwellings(conn: Connection, source: Source, batches: Iterable[Batch], r
             result.accepted += rows.height
     if zeros:
         result.warn("zero_means_unknown", rows=zeros)
-    if target.updated:
-        follow(conn, "household", "dwelling")
-        follow(conn, "residence", "dwelling")
+    repeated.tell(result)
     return result

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from population.register.keys import KeyIndex
-from population.register.merge import LoadResult, into, refuse
+from population.register.merge import LoadResult, into
 
 if TYPE_CHECKING:
     import psycopg
@@ -59,51 +59,56 @@ def with_place(rows: pl.DataFrame, placer: Placer) -> pl.DataFrame:
     )
 
 
-def once(rows: pl.DataFrame, index: KeyIndex, keep: bool, result: LoadResult) -> pl.DataFrame:
-    """The rows whose key comes for the first time; repeated ones are refused, or kept under ``key#2``, ``key#3``."""
-    while True:
-        before = len(index)
-        at = index.add(rows["key"])
-        first = pl.Series(at).is_first_distinct().to_numpy() & (at >= before)
-        if first.all():
+class Repeated:
+    """Rows that repeat a key that the file had before, where the source says to keep them.
+
+    The second row of a key is stored under ``key#2``, the third under ``key#3``. Without ``repeated = "keep"`` intake
+    has refused such rows already.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self.keep = source.repeated == "keep"
+        self.rows, self.keys = 0, list[str]()
+        self._index = KeyIndex()
+        self._times = np.zeros(0, dtype=np.int64)
+
+    def rename(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """``rows`` with their keys made unique."""
+        if not self.keep:
             return rows
-        again = pl.Series(~first)
-        result.warn(
-            "repeated_keys",
-            rows=int(again.sum()),
-            kept=keep,
-            keys=rows.filter(again)["key"].head(20).to_list(),
-        )
-        if not keep:
-            result.rejected.append(refuse(rows.filter(again), "key", "duplicate_key"))
-            return rows.filter(~again)
-        renamed = rows.filter(again)
-        numbers = renamed.select(pl.int_range(2, pl.len() + 2).over("key")).to_series()
-        renamed = renamed.with_columns(key=pl.col("key") + "#" + numbers.cast(pl.String))
-        return pl.concat([rows.filter(~again), once(renamed, index, keep=False, result=result)])
+        at = self._index.add(rows["key"])
+        self._times = np.concatenate((self._times, np.zeros(len(self._index) - len(self._times), np.int64)))
+        within = rows.select(pl.int_range(1, pl.len() + 1).over("key")).to_series()
+        number = pl.Series(self._times[at]) + within
+        np.add.at(self._times, at, 1)
+        again = number > 1
+        self.rows += int(again.sum())
+        self.keys += rows.filter(again)["key"].head(20 - len(self.keys)).to_list()
+        key = pl.when(again).then(pl.col("key") + "#" + number.cast(pl.String)).otherwise("key")
+        return rows.with_columns(key.alias("key"))
+
+    def tell(self, result: LoadResult) -> None:
+        """Warn of the rows that were kept."""
+        if self.rows:
+            result.warn("repeated_keys_kept", rows=self.rows, keys=self.keys)
 
 
 def load_buildings(
     conn: Connection, source: Source, batches: Iterable[Batch], run_id: int, placer: Placer
 ) -> LoadResult:
     """Buildings, or lots with counts only, by key; an ``area_code`` that a row states is held against its place."""
-    result, index = LoadResult(), KeyIndex()
-    stated = _Stated(conn)
+    result, repeated, stated = LoadResult(), Repeated(source), _Stated(conn)
     with into(conn, "register.building", ("key",), result) as target:
         for batch in batches:
-            rows = once(batch.accepted, index, source.repeated == "keep", result)
-            rows = with_place(rows, placer)
+            rows = with_place(repeated.rename(batch.accepted), placer)
             stated.compare(rows)
-            rows = _filled(rows, {"use": "residential" if source.kind == "buildings" else "other"})
+            marks = (pl.lit(run_id).alias("run_id"), pl.lit(source.name).alias("source"))
             target.write(
-                rows.select(
-                    *_BUILDING, *PLACE, pl.lit(run_id).alias("run_id"), pl.lit(source.name).alias("source")
-                ).sort("cell")
+                _filled(rows, {"use": "residential"}).select(*_BUILDING, *PLACE, *marks).sort("cell")
             )
             result.accepted += rows.height
     stated.tell(result)
-    if target.updated:
-        follow_buildings(conn)
+    repeated.tell(result)
     return result
 
 
@@ -111,15 +116,13 @@ def load_employers(
     conn: Connection, source: Source, batches: Iterable[Batch], run_id: int, placer: Placer
 ) -> LoadResult:
     """Employers by key, each at the place of its position."""
-    result, index = LoadResult(), KeyIndex()
+    result, repeated = LoadResult(), Repeated(source)
     with into(conn, "register.employer", ("key",), result) as target:
         for batch in batches:
-            rows = once(batch.accepted, index, source.repeated == "keep", result)
-            rows = _filled(with_place(rows, placer), {})
+            rows = _filled(with_place(repeated.rename(batch.accepted), placer), {})
             target.write(rows.select(*_EMPLOYER, *PLACE, pl.lit(run_id).alias("run_id")).sort("cell"))
             result.accepted += rows.height
-    if target.updated:
-        follow(conn, "employment", "employer")
+    repeated.tell(result)
     return result
 
 
@@ -153,19 +156,3 @@ class _Stated:
     def tell(self, result: LoadResult) -> None:
         if self.differ:
             result.warn("stated_area_differs", rows=self.differ, of=self.checked, keys=self.examples)
-
-
-def follow_buildings(conn: Connection) -> None:
-    """Give dwellings, households and residences the place of their building again, where it moved."""
-    follow(conn, "dwelling", "building")
-    follow(conn, "household", "dwelling")
-    follow(conn, "residence", "dwelling")
-
-
-def follow(conn: Connection, child: str, parent: str) -> int:
-    """Bring the place of the ``child`` rows in line with their ``parent``; returns how many moved."""
-    values = ", ".join(f"{name} = p.{name}" for name in PLACE)
-    return conn.execute(
-        f"update register.{child} c set {values} from register.{parent} p where p.id = c.{parent}_id"
-        " and row(c.cell, c.community_id, c.grid_id) is distinct from row(p.cell, p.community_id, p.grid_id)"
-    ).rowcount

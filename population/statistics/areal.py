@@ -46,7 +46,9 @@ class Spread:
             self.parts.group_by("target")
             .agg(
                 pl.col("value").sum(),
-                pl.when(pl.col("moe").is_not_null().any()).then((pl.col("moe") ** 2).sum().sqrt()).alias("moe"),
+                pl.when(pl.col("moe").is_not_null().any())
+                .then((pl.col("moe") ** 2).sum().sqrt())
+                .alias("moe"),
             )
             .sort("target")
         )
@@ -73,7 +75,11 @@ def spread(figures: pl.DataFrame, links: pl.DataFrame, weights: Sequence[str]) -
     pairs = known.join(links, on="source", how="inner").sort("source", "target")
     unplaced = known.join(links, on="source", how="anti").select("source", "value").sort("source")
     source = pairs["source"].to_numpy()
-    starts = np.flatnonzero(np.concatenate(([True], source[1:] != source[:-1]))) if len(source) else np.empty(0, int)
+    starts = (
+        np.flatnonzero(np.concatenate(([True], source[1:] != source[:-1])))
+        if len(source)
+        else np.empty(0, int)
+    )
     share, chosen = _shares(pairs, weights, starts)
     decimals = decimals_of(known["value"])
     totals = np.rint(pairs["value"].cast(pl.Float64).to_numpy() * 10**decimals).astype(np.int64)
