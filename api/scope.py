@@ -2,33 +2,162 @@
 
 from __future__ import annotations
 
-from fastapi import Request
-from sqlalchemy import text
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Annotated, Any
 
-from api.signin import Account, SigninNeeded, token_hash
-from api.state import state_of
+from fastapi import Depends, Request
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from api.signin import SigninNeeded, token_hash
+from api.state import State, state_of
 from db.engine import write_session
+from maps.viewer import Viewer
+from privacy import audit
+from privacy.access import AccessRefused, Decision, policy
+from privacy.territory import Acting, enter, touch
 
 COOKIE = "hexward_session"
+_TOUCH_AFTER_S = 60.0
+_LOOK_LASTS_S = 900.0
 
 
-def caller(request: Request) -> Account:
-    """Who asks. Raises ``SigninNeeded``."""
-    token = request.cookies.get(COOKIE)
-    if not token:
-        raise SigninNeeded()
-    state = state_of(request)
-    with write_session(state.engines.owner) as session:
-        row = session.execute(
-            text(
-                """UPDATE ops.user_session s SET last_seen_at = clock_timestamp() FROM ops."user" u
-                   WHERE s.token_hash = :hash AND u.id = s.user_id AND u.disabled_at IS NULL
-                     AND s.expires_at > clock_timestamp()
-                     AND s.last_seen_at > clock_timestamp() - make_interval(mins => :idle)
-                   RETURNING u.id, u.account, u.role, u.name, u.is_demo"""
-            ),
-            {"hash": token_hash(token), "idle": int(state.settings.idle_minutes)},
-        ).one_or_none()
-    if row is None:
-        raise SigninNeeded()
-    return Account(row.id, row.account, row.role, row.name, row.is_demo)
+@dataclass(frozen=True)
+class Opened:
+    """What a route works with: a session that already is the caller's, and how exact the figures may be."""
+
+    session: Session
+    acting: Acting
+    decision: Decision
+    viewer: Viewer
+
+
+class Scopes:
+    """Opens transactions for one request. ``read`` cannot write; ``audited`` ends with an audit row."""
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self.state: State = state_of(request)
+        token = request.cookies.get(COOKIE)
+        self._hash = token_hash(token) if token else None
+
+    @contextmanager
+    def read(self, resource: str, action: str = "view") -> Iterator[Opened]:
+        """A transaction that the database keeps from writing. Raises SigninNeeded, AccessRefused."""
+        with self._open(resource, action, read_only=True) as opened:
+            yield opened
+
+    @contextmanager
+    def audited(self, resource: str, action: str = "view", **params: Any) -> Iterator[Opened]:
+        """A transaction whose last act is the audit row; it is committed before the route returns anything.
+
+        ``params`` say what was looked at (unit, layer, date), never whom.
+        """
+        with self._open(resource, action, read_only=False) as opened:
+            yield opened
+            audit.append(
+                opened.session,
+                f"{resource}.{action}",
+                resource=resource,
+                purpose=opened.decision.purpose,
+                territory="whole city" if opened.acting.whole_city else opened.acting.territory,
+                params=params,
+            )
+
+    @contextmanager
+    def look(self, layer: str, geography: str, **params: Any) -> Iterator[Opened]:
+        """A look at a map. Exact figures: the first in a quarter of an hour of each layer is audited, and the tiles
+        that follow belong to that look. Published figures: anybody's to see, not audited."""
+        key = (self._hash, layer, geography)
+        if self._is_duty() and self.state.looks.get(key) is None:
+            with self.audited("map", "view", layer=layer, geography=geography, **params) as opened:
+                yield opened
+            self.state.looks.put(key, True, _LOOK_LASTS_S)
+        else:
+            with self.read("map") as opened:
+                yield opened
+
+    def may(self, resource: str, action: str) -> bool:
+        """Whether the policy allows it to the caller, without doing it. Raises SigninNeeded."""
+        return policy().decide(self._role(), resource, action).allowed
+
+    def acting(self) -> Acting:
+        """Who asks, without asking for anything. Raises SigninNeeded."""
+        with Session(self.state.engines.app) as session, session.begin():
+            return self._enter(session)
+
+    def _is_duty(self) -> bool:
+        return policy().terms(self._role()).figures == "duty"
+
+    def _role(self) -> str:
+        role = self.state.roles.get(self._hash)
+        return role if role is not None else self.acting().role
+
+    def _enter(self, session: Session) -> Acting:
+        if self._hash is None:
+            raise SigninNeeded()
+        found = enter(session, self._hash, self.state.settings.idle_minutes * 60)
+        if found is None:
+            raise SigninNeeded()
+        self.state.roles.put(self._hash, found.role, 600)
+        return found
+
+    @contextmanager
+    def _open(self, resource: str, action: str, *, read_only: bool) -> Iterator[Opened]:
+        decision = self._decide(resource, action)
+        engine = self._engine(decision)
+        with Session(engine) as session, session.begin():
+            session.connection(execution_options={"postgresql_readonly": read_only})
+            acting = self._enter(session)
+            if (
+                acting.role != decision.role
+            ):  # the role changed since it was remembered: decide again, next time
+                raise AccessRefused(role=acting.role, resource=resource, action=action)
+            yield Opened(session, acting, decision, _viewer(decision, acting))
+        if acting.unseen_seconds > _TOUCH_AFTER_S:
+            self._touch()
+
+    def _decide(self, resource: str, action: str) -> Decision:
+        role = self._role()
+        try:
+            return policy().require(role, resource, action)
+        except AccessRefused as refused:
+            acting = self.acting()
+            with write_session(self.state.engines.owner) as session:
+                audit.write(
+                    session,
+                    "refused",
+                    who=acting.id,
+                    account=acting.account,
+                    role=acting.role,
+                    resource=resource,
+                    purpose=refused.params["purpose"],
+                    params={"action": action},
+                )
+            raise
+
+    def _engine(self, decision: Decision) -> Engine:
+        """Exact figures and records through the role with row-level security; all else through ``pub`` only."""
+        engines = self.state.engines
+        return engines.app if decision.figures == "duty" else engines.pub_reader
+
+    def _touch(self) -> None:
+        assert self._hash is not None
+        with write_session(self.state.engines.app) as session:
+            touch(session, self._hash)
+
+
+def _viewer(decision: Decision, acting: Acting) -> Viewer:
+    if decision.figures == "duty":
+        return Viewer("duty", acting.whole_city, f"{acting.id}: {acting.territory}")
+    return Viewer("threshold")
+
+
+def scopes(request: Request) -> Scopes:
+    """Dependency: the way to the database for this request."""
+    return Scopes(request)
+
+
+Access = Annotated[Scopes, Depends(scopes)]

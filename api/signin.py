@@ -154,8 +154,14 @@ def open_session(session: Session, user_id: UUID, hours: float) -> str:
     return token
 
 
-def close_session(session: Session, token: str) -> None:
-    """End the session of ``token``, if there is one."""
-    session.execute(
-        text("DELETE FROM ops.user_session WHERE token_hash = :hash"), {"hash": token_hash(token)}
-    )
+def close_session(session: Session, token: str) -> Account | None:
+    """End the session of ``token``; whose it was, None when there was none."""
+    row = session.execute(
+        text(
+            """DELETE FROM ops.user_session s USING ops."user" u
+               WHERE s.token_hash = :hash AND u.id = s.user_id
+               RETURNING u.id, u.account, u.role, u.name, u.is_demo"""
+        ),
+        {"hash": token_hash(token)},
+    ).one_or_none()
+    return None if row is None else Account(row.id, row.account, row.role, row.name, row.is_demo)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from fastapi import Request
 from sqlalchemy import Engine
 
 from api.metrics import Metrics
+from api.recent import Recent
 from api.settings import ApiSettings
 
 
@@ -36,6 +37,8 @@ class State:
     settings: ApiSettings
     engines: Engines
     metrics: Metrics
+    roles: Recent = field(default_factory=lambda: Recent(10_000))
+    looks: Recent = field(default_factory=lambda: Recent(50_000))
 
 
 def state_of(request: Request) -> State:

@@ -7,6 +7,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from intake.words import describe
+
 LANGUAGES = ("zh-CN", "en")
 DEFAULT_LANGUAGE = "zh-CN"
 _FOLDER = Path(__file__).parent / "locales"
@@ -35,10 +37,10 @@ def say(language: str, key: str, /, **params: Any) -> str:
     >>> say("en", "cli.port_taken", port=8000, other=8001).splitlines()[0]
     'Port 8000 is already in use by another program.'
     """
-    found = words(language if language in LANGUAGES else DEFAULT_LANGUAGE).get(key)
+    language = language if language in LANGUAGES else DEFAULT_LANGUAGE
+    found = words(language).get(key)
     if found is None:
-        inside = ", ".join(f"{name}={value}" for name, value in params.items())
-        return f"{key} ({inside})" if inside else key
+        return describe(key, params, language)  # the codes of intake have their words there
     return found.format_map(_Holes(params))
 
 

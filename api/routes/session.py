@@ -10,10 +10,11 @@ from starlette.responses import Response
 
 from api import signin
 from api.answers import json_answer
-from api.scope import COOKIE, caller
-from api.state import state_of
+from api.scope import COOKIE, Access
+from api.state import State, state_of
 from db.engine import write_session
 from db.errors import HexwardError
+from privacy import audit, territory
 
 router = APIRouter(prefix="/api/session", tags=["session"])
 
@@ -37,22 +38,8 @@ class SignIn(BaseModel):
 def sign_in(request: Request, form: SignIn) -> Response:
     """Open a session; the answer sets the cookie and names the user."""
     state = state_of(request)
-    with write_session(state.engines.owner) as session:
-        if form.demo is not None:
-            found = signin.demo_account(session, form.demo, state.settings.demo_accounts)
-        else:
-            assert form.account is not None
-            assert form.password is not None
-            found = signin.check_password(
-                session, form.account, form.password, state.settings.failed_before_lock
-            )
-        token = None
-        if not isinstance(found, HexwardError):
-            token = signin.open_session(session, found.id, state.settings.session_hours)
-    if isinstance(found, HexwardError) or token is None:
-        assert isinstance(found, HexwardError)
-        raise found
-    answer = json_answer({"user": found.public()})
+    user, token = _sign_in(state, form)
+    answer = json_answer({"user": user.public()})
     answer.set_cookie(
         COOKIE,
         token,
@@ -65,11 +52,36 @@ def sign_in(request: Request, form: SignIn) -> Response:
     return answer
 
 
+def _sign_in(state: State, form: SignIn) -> tuple[signin.Account, str]:
+    """The account and a new session's token. A refusal is counted and audited, committed, and only then raised."""
+    with write_session(state.engines.owner) as session:
+        if form.demo is not None:
+            found = signin.demo_account(session, form.demo, state.settings.demo_accounts)
+        else:
+            found = signin.check_password(
+                session, form.account or "", form.password or "", state.settings.failed_before_lock
+            )
+        if not isinstance(found, HexwardError):
+            token = signin.open_session(session, found.id, state.settings.session_hours)
+            audit.write(session, "sign_in", who=found.id, account=found.account, role=found.role)
+            return found, token
+        said = form.account if form.demo is None else f"demo {form.demo}"
+        audit.write(session, "sign_in_refused", account=said, params={"code": found.code})
+    raise found
+
+
 @router.get("")
-def who(request: Request) -> Response:
+def who(access: Access) -> Response:
     """Who is signed in and for which territory; 401 when nobody is."""
-    user = caller(request)
-    return json_answer({"user": user.public()})
+    with access.read("self") as opened:
+        mine = territory.describe(opened.session, opened.acting, published=opened.decision.figures != "duty")
+    user = opened.acting
+    return json_answer(
+        {
+            "user": {"id": str(user.id), "account": user.account, "role": user.role, "name": user.name},
+            "territory": mine,
+        }
+    )
 
 
 @router.delete("", status_code=204)
@@ -78,7 +90,9 @@ def sign_out(request: Request) -> Response:
     token = request.cookies.get(COOKIE)
     if token:
         with write_session(state_of(request).engines.owner) as session:
-            signin.close_session(session, token)
+            ended = signin.close_session(session, token)
+            if ended is not None:
+                audit.write(session, "sign_out", who=ended.id, account=ended.account, role=ended.role)
     answer = Response(status_code=204)
     answer.delete_cookie(COOKIE, path="/", httponly=True, samesite="lax")
     return answer
