@@ -1,0 +1,142 @@
+/** The whole view lives in the address, so that a link shares it and Back works. Pure functions both ways. */
+import type { Lang, Scheme, UnitKind } from './types';
+
+export type Route = 'map' | 'figures' | 'imports' | 'run' | 'print' | 'sheet' | 'account';
+export type Side = 'home' | 'layers' | 'list' | 'none';
+export type Look = 'classes' | 'heat';
+
+export interface UnitKey {
+  kind: UnitKind;
+  id: string;
+}
+
+export interface View {
+  route: Route;
+  /** The run shown by the `run` route. */
+  run: number | null;
+  /** The unit printed by the `sheet` route. */
+  sheet: UnitKey | null;
+  lang: Lang | null;
+  layer: string | null;
+  geography: UnitKind;
+  level: number | null;
+  look: Look;
+  scheme: Scheme;
+  classes: number;
+  /** YYYY-MM, or null for the newest state. */
+  month: string | null;
+  lng: number | null;
+  lat: number | null;
+  zoom: number | null;
+  selection: UnitKey | null;
+  side: Side | null;
+}
+
+export const DEFAULT_VIEW: View = {
+  route: 'map',
+  run: null,
+  sheet: null,
+  lang: null,
+  layer: null,
+  geography: 'cell',
+  level: null,
+  look: 'classes',
+  scheme: 'quantiles',
+  classes: 5,
+  month: null,
+  lng: null,
+  lat: null,
+  zoom: null,
+  selection: null,
+  side: null,
+};
+
+const KINDS: readonly UnitKind[] = ['area', 'grid', 'cell'];
+const SCHEMES: readonly Scheme[] = ['quantiles', 'jenks', 'headtail', 'equal'];
+const SIDES: readonly Side[] = ['home', 'layers', 'list', 'none'];
+
+function oneOf<T extends string>(value: string | null | undefined, allowed: readonly T[]): T | null {
+  return allowed.find((item) => item === value) ?? null;
+}
+
+function numberIn(value: string | undefined, low: number, high: number): number | null {
+  if (value === undefined || value.trim() === '') return null;
+  const number = Number(value);
+  return Number.isFinite(number) && number >= low && number <= high ? number : null;
+}
+
+export function unitKey(text: string | null): UnitKey | null {
+  const [kind, id] = (text ?? '').split(':');
+  const known = oneOf(kind, KINDS);
+  return known && id && /^[0-9a-z]{1,20}$/i.test(id) ? { kind: known, id } : null;
+}
+
+function pathOf(view: View): string {
+  if (view.route === 'map') return '/';
+  if (view.route === 'run') return `/imports/${view.run ?? ''}`;
+  if (view.route === 'sheet' && view.sheet) return `/print/${view.sheet.kind}/${view.sheet.id}`;
+  return `/${view.route}`;
+}
+
+export function toUrl(view: View): string {
+  const query = new URLSearchParams();
+  const put = (key: string, value: string | null, usual: string | null = null) => {
+    if (value !== null && value !== usual) query.set(key, value);
+  };
+  put('layer', view.layer);
+  put('geo', view.geography, DEFAULT_VIEW.geography);
+  put('level', view.level === null ? null : String(view.level));
+  put('look', view.look, DEFAULT_VIEW.look);
+  put('scheme', view.scheme, DEFAULT_VIEW.scheme);
+  put('classes', String(view.classes), String(DEFAULT_VIEW.classes));
+  put('date', view.month);
+  if (view.zoom !== null && view.lng !== null && view.lat !== null) {
+    put('at', `${view.lng.toFixed(5)},${view.lat.toFixed(5)},${view.zoom.toFixed(2)}`);
+  }
+  put('sel', view.selection && `${view.selection.kind}:${view.selection.id}`);
+  put('side', view.side);
+  put('lang', view.lang);
+  const text = query.toString().replaceAll('%2C', ',').replaceAll('%3A', ':');
+  return pathOf(view) + (text ? `?${text}` : '');
+}
+
+function routeOf(path: string): Pick<View, 'route' | 'run' | 'sheet'> {
+  const [first, second, third] = path.split('/').filter(Boolean);
+  const none = { run: null, sheet: null };
+  if (first === 'imports' && second && /^\d+$/.test(second)) return { ...none, route: 'run', run: Number(second) };
+  if (first === 'print' && second && third) {
+    const sheet = unitKey(`${second}:${third}`);
+    if (sheet) return { ...none, route: 'sheet', sheet };
+  }
+  const simple = oneOf(first, ['figures', 'imports', 'print', 'account'] as const);
+  return { ...none, route: simple ?? 'map' };
+}
+
+/** Reads an address; whatever it does not understand falls back to the default, never to an error. */
+export function fromUrl(url: URL): View {
+  const query = url.searchParams;
+  const place = (query.get('at') ?? '').split(',');
+  const lng = numberIn(place[0], -180, 180);
+  const lat = numberIn(place[1], -90, 90);
+  const zoom = numberIn(place[2], 0, 24);
+  const placed = lng !== null && lat !== null && zoom !== null;
+  const month = query.get('date');
+  const layer = query.get('layer');
+  return {
+    ...DEFAULT_VIEW,
+    ...routeOf(url.pathname),
+    lang: oneOf(query.get('lang'), ['zh-CN', 'en'] as const),
+    layer: layer && /^[\w:.-]{1,80}$/.test(layer) ? layer : null,
+    geography: oneOf(query.get('geo'), KINDS) ?? DEFAULT_VIEW.geography,
+    level: numberIn(query.get('level') ?? undefined, 0, 20),
+    look: oneOf(query.get('look'), ['classes', 'heat'] as const) ?? DEFAULT_VIEW.look,
+    scheme: oneOf(query.get('scheme'), SCHEMES) ?? DEFAULT_VIEW.scheme,
+    classes: numberIn(query.get('classes') ?? undefined, 3, 9) ?? DEFAULT_VIEW.classes,
+    month: month && /^\d{4}-(0[1-9]|1[0-2])$/.test(month) ? month : null,
+    lng: placed ? lng : null,
+    lat: placed ? lat : null,
+    zoom: placed ? zoom : null,
+    selection: unitKey(query.get('sel')),
+    side: oneOf(query.get('side'), SIDES),
+  };
+}
