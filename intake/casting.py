@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 import polars as pl
 
+from intake.compiled import untidy, usual_dates
 from intake.schema import Field
 
 DateOrder = Literal["ymd", "dmy", "mdy"]
@@ -40,10 +41,16 @@ EMPTY_UNLESS_TEXT = (
 FIRST_YEAR, LAST_YEAR = 1850, 2200
 OPEN_END_YEAR = 9999
 
-YES = ("是", "有", "true", "t", "yes", "y", "1", "对", "√", "已", "x1")
-NO = ("否", "无", "false", "f", "no", "n", "0", "错", "×", "未")
+YES = ("是", "有", "true", "t", "yes", "y", "1", "1.0", "对", "√", "已")
+NO = ("否", "无", "false", "f", "no", "n", "0", "0.0", "错", "×", "未")
 
-_DATE_FORMATS = ("%Y%m%d", "%Y/%m/%d", "%Y.%m.%d", "%Y年%m月%d日")
+_WORTH_COMPILED = 1_000
+_DATE_FORMATS = {
+    r"^\d{4}-\d{1,2}-\d{1,2}$": "%Y-%m-%d",
+    r"^\d{4}/\d{1,2}/\d{1,2}$": "%Y/%m/%d",
+    r"^\d{4}\.\d{1,2}\.\d{1,2}$": "%Y.%m.%d",
+    r"^\d{4}年\d{1,2}月\d{1,2}日$": "%Y年%m月%d日",
+}
 _EXCEL_DAY_0 = dt.date(1899, 12, 30)
 _UNIT = re.compile(r"(平方米|平米|平方公尺|m2|㎡|m²|sqm|米|元|人|户|套|间|层|岁|%)$", re.IGNORECASE)
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
@@ -76,16 +83,16 @@ class CastOptions:
     codes: Mapping[str, int | str] = field(default_factory=dict)
 
 
-def clean(values: pl.Series, field_type: str, null_values: Sequence[str] = ()) -> pl.Series:
-    """Strip white space of every kind; what means "nothing" becomes null."""
-    nothing = [*EMPTY, *null_values, *(() if field_type == "text" else EMPTY_UNLESS_TEXT)]
-    stripped = values.str.strip_chars(" \t\r\n\u3000\xa0\ufeff\u200b")
-    return (
-        stripped.to_frame("v")
-        .select(pl.when(pl.col("v").is_in(nothing)).then(None).otherwise(pl.col("v")))
-        .to_series()
-        .alias(values.name)
-    )
+_SPACES = " \t\r\n\u3000\xa0\ufeff\u200b"
+
+
+def clean(values: pl.Series, null_values: Sequence[str] = ()) -> pl.Series:
+    """Text without white space of any kind around it; empty, or what means "nothing", is null."""
+    if not null_values and not untidy(values):
+        return values
+    stripped = values.str.strip_chars(_SPACES)
+    nothing = pl.Series([*EMPTY, *null_values])
+    return pl.select(pl.when(~stripped.is_in(nothing.implode())).then(stripped)).to_series()
 
 
 def cast(values: pl.Series, wanted: Field, options: CastOptions | None = None) -> Cast:
@@ -98,16 +105,18 @@ def cast(values: pl.Series, wanted: Field, options: CastOptions | None = None) -
     [1234, 12, None]
     """
     options = options or CastOptions()
-    text = clean(values, wanted.type, options.null_values)
     if wanted.default is not None:
-        text = text.fill_null(str(wanted.default))
-    made = _TYPES[wanted.type](text, wanted, options)
+        values = values.fill_null(str(wanted.default))
+    made = _TYPES[wanted.type](values, wanted, options)
+    if wanted.default is not None and wanted.type == "text":
+        made.values = made.values.fill_null(str(wanted.default))
     _bound(made, wanted)
     _checked(made, wanted)
     if wanted.required:
-        made.reasons = _set(made.reasons, text.is_null() & made.reasons.is_null(), "required_missing")
+        empty = made.values.is_null() & made.reasons.is_null()
+        made.reasons = _set(made.reasons, empty, "required_missing")
     if made.reasons.null_count() < len(made.reasons):
-        made.values = made.values.to_frame("v").select(pl.when(~made.bad).then(pl.col("v"))).to_series()
+        made.values = pl.select(pl.when(~made.bad).then(made.values)).to_series()
     return made
 
 
@@ -148,25 +157,28 @@ def _checked(made: Cast, wanted: Field) -> None:
 
 
 def _leftovers(
-    text: pl.Series, values: pl.Series, read: Callable[[str], Any], dtype: pl.DataType
+    text: pl.Series, values: pl.Series, read: Callable[[str], Any], options: CastOptions
 ) -> tuple[pl.Series, pl.Series]:
-    """Read the distinct texts that have no value yet: ``read`` gives the value or a ``Reason``."""
+    """Read the distinct texts that have no value yet: ``read`` gives the value, None for "nothing", or a ``Reason``."""
     left = text.is_not_null() & values.is_null()
     if not left.any():
         return values, _no_reasons(len(text))
+    nothing = {*EMPTY, *EMPTY_UNLESS_TEXT, *options.null_values}
     distinct = text.filter(left).unique()
-    found = [read(value) for value in distinct.to_list()]
+    tidy = [value.strip(_SPACES) for value in distinct.to_list()]
+    found = [None if value in nothing else read(value) for value in tidy]
     table = pl.DataFrame(
         {
             "t": distinct,
-            "x": pl.Series([None if isinstance(v, Reason) else v for v in found], dtype=dtype, strict=False),
+            "x": pl.Series(
+                [None if isinstance(v, Reason) else v for v in found], dtype=values.dtype, strict=False
+            ),
             "r": pl.Series([v.code if isinstance(v, Reason) else None for v in found], dtype=pl.String),
         }
     )
-    frame = pl.DataFrame({"t": text, "v": values}).join(table, on="t", how="left", maintain_order="left")
-    return frame.select(pl.coalesce("v", "x")).to_series(), frame["r"].to_frame("r").select(
-        pl.when(left).then("r")
-    )["r"]
+    rest = text.filter(left).to_frame("t").join(table, on="t", how="left", maintain_order="left")
+    rows = left.arg_true()
+    return values.scatter(rows, rest["x"]), _no_reasons(len(text)).scatter(rows, rest["r"])
 
 
 @dataclass(frozen=True)
@@ -177,21 +189,21 @@ class Reason:
 
 
 def _text(text: pl.Series, wanted: Field, options: CastOptions) -> Cast:
-    del wanted, options
-    return Cast(text, _no_reasons(len(text)))
+    del wanted
+    return Cast(clean(text, options.null_values), _no_reasons(len(text)))
 
 
 def _float(text: pl.Series, wanted: Field, options: CastOptions) -> Cast:
-    del options
     fast = text.cast(pl.Float64, strict=False)
-    fast = fast.to_frame("v").select(pl.when(pl.col("v").is_finite()).then("v")).to_series()
+    if not fast.is_finite().all(ignore_nulls=True):
+        fast = pl.select(pl.when(fast.is_finite()).then(fast)).to_series()
     read = read_angle if wanted.type in ("lng", "lat") else read_number
-    return Cast(*_leftovers(text, fast, read, pl.Float64()))
+    return Cast(*_leftovers(text, fast, read, options))
 
 
 def _int(text: pl.Series, wanted: Field, options: CastOptions) -> Cast:
-    del wanted, options
-    return Cast(*_leftovers(text, text.cast(pl.Int64, strict=False), read_integer, pl.Int64()))
+    del wanted
+    return Cast(*_leftovers(text, text.cast(pl.Int64, strict=False), read_integer, options))
 
 
 def read_number(value: str) -> float | Reason:
@@ -238,33 +250,22 @@ def read_angle(value: str) -> float | Reason:
 
 def _date(text: pl.Series, wanted: Field, options: CastOptions) -> Cast:
     del wanted
-    iso = text.str.contains(r"^\d{4}-\d{2}-\d{2}$")
-    found = (
-        text.to_frame("t").select(pl.when(iso).then("t")).to_series().str.to_date("%Y-%m-%d", strict=False)
-    )
-    left = text.is_not_null() & ~iso.fill_null(value=True)
-    if left.sum() > 1000:
+    found = usual_dates(text, FIRST_YEAR, LAST_YEAR)
+    left = text.is_not_null() & found.is_null()
+    if left.sum() > _WORTH_COMPILED:
         found = _other_formats(text, found, left)
-    sane = found.dt.year().is_between(FIRST_YEAR, LAST_YEAR)
-    found = found.to_frame("d").select(pl.when(sane).then("d")).to_series()
-    read = DateReader(options.date_order)
-    values, reasons = _leftovers(text, found, read, pl.Date())
-    return Cast(values, reasons)
+    return Cast(*_leftovers(text, found, DateReader(options.date_order), options))
 
 
 def _other_formats(text: pl.Series, found: pl.Series, left: pl.Series) -> pl.Series:
     """Whole columns in another usual format, compiled; the shape is held exactly, or 2026023 would be a date."""
     frame = pl.DataFrame({"t": text, "d": found})
     short = pl.col("t").str.replace(r"[ T]00?:00(:00(\.0+)?)?$", "")
-    shapes = (
-        r"^\d{8}$",
-        r"^\d{4}/\d{1,2}/\d{1,2}$",
-        r"^\d{4}\.\d{1,2}\.\d{1,2}$",
-        r"^\d{4}年\d{1,2}月\d{1,2}日$",
-    )
-    for shape, format_ in zip(shapes, _DATE_FORMATS, strict=True):
+    for shape, format_ in _DATE_FORMATS.items():
         fits = pl.when(left & short.str.contains(shape)).then(short)
-        frame = frame.with_columns(pl.coalesce("d", fits.str.to_date(format_, strict=False)).alias("d"))
+        made = fits.str.to_date(format_, strict=False)
+        sane = pl.when(made.dt.year().is_between(FIRST_YEAR, LAST_YEAR)).then(made)
+        frame = frame.with_columns(pl.coalesce("d", sane).alias("d"))
     return frame["d"]
 
 
@@ -331,16 +332,15 @@ def _day(year: int, month: int, day: int) -> dt.date | Reason | None:
 
 
 def _bool(text: pl.Series, wanted: Field, options: CastOptions) -> Cast:
-    del options
     yes_no = {**dict.fromkeys(YES, True), **dict.fromkeys(NO, False)}
     yes_no |= {_code_form(k): bool(v) for k, v in (wanted.codes or {}).items()}
-    nothing = pl.Series([None], dtype=pl.Boolean).new_from_index(0, len(text))
+    fast = text.replace_strict(yes_no, default=None, return_dtype=pl.Boolean)
 
     def read(value: str) -> bool | Reason:
         found = yes_no.get(_code_form(value))
         return Reason("not_yes_or_no") if found is None else found
 
-    return Cast(*_leftovers(text, nothing, read, pl.Boolean()))
+    return Cast(*_leftovers(text, fast, read, options))
 
 
 def _code_form(value: str) -> str:
@@ -350,22 +350,23 @@ def _code_form(value: str) -> str:
 def _code(text: pl.Series, wanted: Field, options: CastOptions) -> Cast:
     codes = {**(wanted.codes or {}), **options.codes}
     if not codes:  # an open code such as an area's: only its writing is made equal
-        plain = text.str.replace(r"^(\d+)\.0+$", "$1")
+        plain = clean(
+            text, (*EMPTY_UNLESS_TEXT, *options.null_values) if untidy(text) else options.null_values
+        )
+        if plain.str.ends_with(".0").any():
+            plain = plain.str.replace(r"^(\d+)\.0+$", "$1")
         return Cast(plain, _no_reasons(len(text)))
-    kind = type(next(iter(wanted.codes.values() if wanted.codes else codes.values())))
-    table: dict[str, int | str] = {}
-    for stored in codes.values():
-        table[_code_form(str(stored))] = kind(stored)
-    for word, stored in codes.items():
-        table[_code_form(str(word))] = kind(stored)
-    nothing = pl.Series([None], dtype=wanted.dtype).new_from_index(0, len(text))
+    kind = type(next(iter((wanted.codes or codes).values())))
+    table: dict[str, int | str] = {_code_form(str(stored)): kind(stored) for stored in codes.values()}
+    table |= {_code_form(str(word)): kind(stored) for word, stored in codes.items()}
+    fast = text.replace_strict(table, default=None, return_dtype=wanted.dtype)
 
     def read(value: str) -> int | str | Reason:
-        form = _code_form(value)
-        found = table.get(form.removesuffix(".0"), table.get(form.lstrip("0")))
+        form = _code_form(value).removesuffix(".0")
+        found = table.get(form, table.get(form.lstrip("0")))
         return Reason("unknown_code") if found is None else found
 
-    values, reasons = _leftovers(text, nothing, read, wanted.dtype)
+    values, reasons = _leftovers(text, fast, read, options)
     return Cast(values, reasons, {"unknown_code": {"allowed": list(codes)[:20]}})
 
 
@@ -374,7 +375,7 @@ def _geometry(text: pl.Series, wanted: Field, options: CastOptions) -> Cast:
     import shapely
 
     del wanted, options
-    values = text.to_list()
+    values = clean(text).to_list()
     made = shapely.from_wkt([None if v is None or _is_hex(v) else v for v in values], on_invalid="ignore")
     hexed = shapely.from_wkb(
         [v if v is not None and _is_hex(v) else None for v in values], on_invalid="ignore"

@@ -5,21 +5,17 @@ Vectorised; held against python-stdnum's ``stdnum.cn.ric`` and ``stdnum.cn.uscc`
 
 from __future__ import annotations
 
-import datetime as dt
-
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from intake.compiled import ID_PROBLEMS, id_problems
 from intake.schema import Check
 
-_ID_WEIGHTS = np.array([7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2], dtype=np.int32)
-_ID_CHECK = np.frombuffer(b"10X98765432", dtype=np.uint8)
 _USCC_ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 _USCC_WEIGHTS = np.array([3**i % 31 for i in range(17)], dtype=np.int32)
 _USCC_VALUE = np.full(256, -1, dtype=np.int32)
 _USCC_VALUE[np.frombuffer(_USCC_ALPHABET.encode(), dtype=np.uint8)] = np.arange(31)
-_DAYS = np.array([31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31], dtype=np.int32)
 
 
 def _characters(values: pl.Series) -> npt.NDArray[np.uint8]:
@@ -34,42 +30,14 @@ def find_id_problems(values: pl.Series) -> pl.Series:
     >>> find_id_problems(pl.Series(["11010519491231002X", "110105194912310021", "110105491231002"])).to_list()
     [None, 'id_wrong_check_digit', 'id_old_15']
     """
-    frame = values.str.to_uppercase().to_frame("v")
-    long = frame.select(pl.col("v").str.contains(r"^\d{17}[\dX]$"))["v"]
-    reasons = frame.select(
-        pl.when(long).then(None)
-        .when(pl.col("v").str.contains(r"^\d\.\d*E\+?\d\d$")).then(pl.lit("id_rounded"))
-        .when(pl.col("v").str.contains(r"^\d{15}$")).then(pl.lit("id_old_15"))
-        .when(pl.col("v").str.len_chars() != 18).then(pl.lit("id_wrong_length"))
-        .otherwise(pl.lit("id_wrong_check_digit"))
-    )["literal"].alias("reason")  # fmt: skip
-    if not long.any():
-        return reasons
-    data = _characters(frame["v"].filter(long))
-    digits = data[:, :17].astype(np.int32) - 48
-    right = _ID_CHECK[digits @ _ID_WEIGHTS % 11] == data[:, 17]
-    rounded = ~right & (data[:, 15:18] == 48).all(axis=1)
-    found = np.where(right, "", np.where(rounded, "id_rounded", "id_wrong_check_digit"))
-    found = np.where(right & ~_date_exists(digits), "id_impossible_date", found)
-    codes = pl.Series(found).replace("", None)
-    return reasons.scatter(long.arg_true(), codes)
+    return _named(id_problems(values), ID_PROBLEMS)
 
 
-def _date_exists(digits: npt.NDArray[np.int32]) -> npt.NDArray[np.bool_]:
-    year = digits[:, 6:10] @ np.array([1000, 100, 10, 1])
-    month = digits[:, 10:12] @ np.array([10, 1])
-    day = digits[:, 12:14] @ np.array([10, 1])
-    leap = (year % 4 == 0) & ((year % 100 != 0) | (year % 400 == 0))
-    last = _DAYS[np.clip(month, 1, 12) - 1] - ((month == 2) & ~leap)
-    right: npt.NDArray[np.bool_] = (
-        (year >= 1850)
-        & (year <= dt.date.today().year)
-        & (month >= 1)
-        & (month <= 12)
-        & (day >= 1)
-        & (day <= last)
-    )
-    return right
+def _named(codes: npt.NDArray[np.uint8], names: tuple[str, ...]) -> pl.Series:
+    """Codes as names, 0 as null."""
+    if not codes.any():
+        return pl.Series([None], dtype=pl.String).new_from_index(0, len(codes))
+    return pl.Series(codes).replace_strict(dict(enumerate((None, *names[1:]))), return_dtype=pl.String)
 
 
 def find_uscc_problems(values: pl.Series) -> pl.Series:
@@ -86,7 +54,7 @@ def find_uscc_problems(values: pl.Series) -> pl.Series:
     if shaped.any():
         digits = _USCC_VALUE[_characters(frame["v"].filter(shaped))]
         right[shaped.to_numpy()] = (31 - digits[:, :17] @ _USCC_WEIGHTS % 31) % 31 == digits[:, 17]
-    return pl.Series(np.where(right, "", "uscc_wrong")).replace("", None)
+    return _named((~right).astype(np.uint8), ("", "uscc_wrong"))
 
 
 def id_birth_date(values: pl.Series) -> pl.Series:
