@@ -31,6 +31,12 @@ where indrelid = any(%(tables)s::regclass[])
   and not exists (select from pg_constraint c where c.conindid = i.indexrelid and contype in ('p', 'u', 'x'))
 order by 1
 """
+# Dropped, not disabled: the rows for a disabled trigger's transition table would be kept all the same.
+_TRIGGERS = """
+select tgrelid::regclass::text, tgname, pg_get_triggerdef(oid), tgenabled::text
+from pg_trigger where tgrelid = any(%(tables)s::regclass[]) and not tgisinternal order by tgname
+"""
+_ENABLED = {"D": "disable", "A": "enable always", "R": "enable replica"}
 
 
 @dataclass(frozen=True)
@@ -72,8 +78,9 @@ def set_aside(conn: Connection, tables: Sequence[str]) -> SetAside:
     indexes = conn.execute(_INDEXES, {"tables": names}).fetchall()
     for name, _ in indexes:
         conn.execute(f"drop index {name}")
-    for name in names:
-        conn.execute(f"alter table {name} disable trigger user")
+    triggers = conn.execute(_TRIGGERS, {"tables": names}).fetchall()
+    for table, name, _, _ in triggers:
+        conn.execute(f'drop trigger "{name}" on {table}')
     again = [
         f'alter table {table} add constraint "{name}" {text}'
         for table, name, text, kind in constraints
@@ -85,6 +92,10 @@ def set_aside(conn: Connection, tables: Sequence[str]) -> SetAside:
         for table, name, text, kind in constraints
         if kind == "f"
     ]
+    for table, name, text, enabled in triggers:
+        again.append(text)
+        if enabled != "O":
+            again.append(f'alter table {table} {_ENABLED[enabled]} trigger "{name}"')
     return SetAside(tuple(tables), tuple(again))
 
 
@@ -97,5 +108,4 @@ def restore(conn: Connection, aside: SetAside, memory: str = "512MB") -> None:
     if before:
         conn.execute("select set_config('maintenance_work_mem', %s, true)", (before[0],))
     for table in aside.tables:
-        conn.execute(f"alter table {quoted(table)} enable trigger user")
         conn.execute(f"analyze {quoted(table)}")

@@ -9,7 +9,8 @@ import polars as pl
 
 from population.register.keys import read_known
 from population.register.load_places import ALWAYS, PLACE, Repeated
-from population.register.merge import LoadResult, into, refuse
+from population.register.merge import LoadResult, follow, into, refuse
+from population.statistics.counted import period_columns
 
 if TYPE_CHECKING:
     import psycopg
@@ -45,7 +46,7 @@ def load_dwellings(conn: Connection, source: Source, batches: Iterable[Batch], r
     """Dwellings by key; a row whose building is unknown is refused, an area or room count of zero means unknown."""
     result, repeated, zeros = LoadResult(), Repeated(source), 0
     buildings = read_known(conn, "select key, id, cell, community_id, grid_id from register.building", PLACED)
-    with into(conn, "register.dwelling", ("key",), result) as target:
+    with into(conn, "register.dwelling", ("key",), result, period_columns) as target:
         for batch in batches:
             rows = repeated.rename(batch.accepted)
             known, place = buildings.look_up(rows["building_key"])
@@ -72,5 +73,8 @@ def load_dwellings(conn: Connection, source: Source, batches: Iterable[Batch], r
             result.accepted += rows.height
     if zeros:
         result.warn("zero_means_unknown", rows=zeros)
+    if target.quiet:
+        follow(conn, "household", "dwelling")
+        follow(conn, "residence", "dwelling")
     repeated.tell(result)
     return result

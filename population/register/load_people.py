@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -23,8 +24,9 @@ from population.register.identity import Vault, normal, vault
 from population.register.keys import KeyIndex, Known, fingerprints, read_known
 from population.register.load_homes import PLACED
 from population.register.load_places import ALWAYS, PLACE
-from population.register.merge import LoadResult, refuse
+from population.register.merge import LoadResult, as_of, count_later, refuse
 from population.register.update_people import update_people
+from population.statistics.counted import residence_columns
 
 if TYPE_CHECKING:
     import psycopg
@@ -47,6 +49,11 @@ _PERSON: Final = (
     "origin_code",
 )
 
+_RESIDENCE: Final = (
+    "person_id", "household_id", "dwelling_id", *PLACE, "run_id", "status", "permit", "permit_until", "valid_from",
+    "valid_to", "ended", "changes_on", "counted",
+)  # fmt: skip
+
 
 def load_persons(conn: Connection, source: Source, batches: Iterable[Batch], run_id: int) -> LoadResult:
     """Persons, households and residences; a row whose dwelling is unknown is refused."""
@@ -56,13 +63,14 @@ def load_persons(conn: Connection, source: Source, batches: Iterable[Batch], run
     if not all(is_empty(conn, table) for table in TABLES):
         update_people(conn, ready, run_id, result)
         return result
-    filling = _Filling(conn, run_id, result)
+    filling = _Filling(conn, run_id, result, as_of(conn))
     with bulk(conn, TABLES):
         for rows in ready:
             filling.take(rows)
     result.rebuild = True
     filling.settle_households()
     if filling.later:
+        count_later(conn)
         update_people(conn, iter(filling.later), run_id, result)
     return result
 
@@ -96,6 +104,7 @@ class _Filling:
     conn: Connection
     run_id: int
     result: LoadResult
+    today: date
     people: KeyIndex = field(default_factory=KeyIndex)
     households: KeyIndex = field(default_factory=KeyIndex)
     later: list[pl.DataFrame] = field(default_factory=list)
@@ -182,14 +191,8 @@ class _Filling:
         )
 
     def _write_residences(self, rows: pl.DataFrame) -> None:
-        copy_frame(
-            self.conn,
-            "register.residence",
-            rows.select(
-                "person_id", "household_id", "dwelling_id", *PLACE, "run_id", "status", "permit", "permit_until",
-                pl.col("from").alias("valid_from"), pl.col("to").alias("valid_to"),
-            ),
-        )  # fmt: skip
+        rows = residence_columns(rows.rename({"from": "valid_from", "to": "valid_to"}), self.today)
+        copy_frame(self.conn, "register.residence", rows.select(_RESIDENCE))
 
     def settle_households(self) -> None:
         """A household that was met in several dwellings lives in the one that its members moved into last."""

@@ -10,7 +10,8 @@ import numpy as np
 import polars as pl
 
 from population.register.keys import KeyIndex
-from population.register.merge import LoadResult, into
+from population.register.merge import LoadResult, follow, into
+from population.statistics.counted import building_columns, employer_columns
 
 if TYPE_CHECKING:
     import psycopg
@@ -98,7 +99,7 @@ def load_buildings(
 ) -> LoadResult:
     """Buildings, or lots with counts only, by key; an ``area_code`` that a row states is held against its place."""
     result, repeated, stated = LoadResult(), Repeated(source), _Stated(conn)
-    with into(conn, "register.building", ("key",), result) as target:
+    with into(conn, "register.building", ("key",), result, building_columns) as target:
         for batch in batches:
             rows = with_place(repeated.rename(batch.accepted), placer)
             stated.compare(rows)
@@ -107,6 +108,9 @@ def load_buildings(
                 _filled(rows, {"use": "residential"}).select(*_BUILDING, *PLACE, *marks).sort("cell")
             )
             result.accepted += rows.height
+    if target.quiet:
+        for child, parent in (("dwelling", "building"), ("household", "dwelling"), ("residence", "dwelling")):
+            follow(conn, child, parent)
     stated.tell(result)
     repeated.tell(result)
     return result
@@ -117,11 +121,13 @@ def load_employers(
 ) -> LoadResult:
     """Employers by key, each at the place of its position."""
     result, repeated = LoadResult(), Repeated(source)
-    with into(conn, "register.employer", ("key",), result) as target:
+    with into(conn, "register.employer", ("key",), result, employer_columns) as target:
         for batch in batches:
             rows = _filled(with_place(repeated.rename(batch.accepted), placer), {})
             target.write(rows.select(*_EMPLOYER, *PLACE, pl.lit(run_id).alias("run_id")).sort("cell"))
             result.accepted += rows.height
+    if target.quiet:
+        follow(conn, "employment", "employer")
     repeated.tell(result)
     return result
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -17,8 +18,11 @@ if TYPE_CHECKING:
 
     Connection = psycopg.Connection[Any]
 
+Derive = Callable[[pl.DataFrame, date], pl.DataFrame]
+
 REJECTED = ("line", "field", "reason", "params", "value", "row")
-ROWS_KEPT = 10_000
+ROWS_BY_TRIGGER = 50_000
+"""Up to so many changed rows the triggers keep the statistics current; beyond it a rebuild is quicker."""
 
 
 @dataclass
@@ -68,10 +72,12 @@ def refuse(rows: pl.DataFrame, name: str, reason: str, params: str = "{}") -> pl
 class Target:
     """One table being filled; made by ``into``."""
 
-    def __init__(self, conn: Connection, table: str, key: Sequence[str], bare: bool) -> None:
+    def __init__(self, conn: Connection, table: str, key: Sequence[str], bare: bool, derive: Derive) -> None:
         self.conn, self.table, self.key, self.bare = conn, table, tuple(key), bare
+        self._derive, self._today = derive, as_of(conn)
         self.staged = f"staged_{table.rpartition('.')[2]}"
         self.inserted = self.updated = self.unchanged = 0
+        self.quiet = False
         self._columns: list[str] = []
         self._filled: set[str] = set()
 
@@ -80,7 +86,7 @@ class Target:
         if not frame.height:
             return
         if self.bare:
-            copy_frame(self.conn, self.table, frame)
+            copy_frame(self.conn, self.table, self._derive(frame, self._today))
             self.inserted += frame.height
             return
         if not self._columns:
@@ -103,6 +109,7 @@ class Target:
             name for name in self._columns if name in self._filled and name not in {*self.key, "run_id"}
         ]
         staged = self._count(f"select count(*) from {self.staged}")
+        new = f"not exists (select from {self.table} t where {same})"
         if compared:
             values = ", ".join(
                 f'"{name}" = s."{name}"'
@@ -110,14 +117,17 @@ class Target:
             )
             mine = ", ".join(f't."{name}"' for name in compared)
             theirs = ", ".join(f's."{name}"' for name in compared)
+            differs = f"{same} and row({mine}) is distinct from row({theirs})"
+            either = f"{new} or exists (select from {self.table} t where {differs})"
+            touched = f"select count(*) from {self.staged} s where {either}"
+            if staged > ROWS_BY_TRIGGER and self._count(touched) > ROWS_BY_TRIGGER:
+                self.quiet = count_later(self.conn)
             self.updated = self.conn.execute(
-                f"update {self.table} t set {values} from {self.staged} s"
-                f" where {same} and row({mine}) is distinct from row({theirs})"
+                f"update {self.table} t set {values} from {self.staged} s where {differs}"
             ).rowcount
         names = ", ".join(f'"{name}"' for name in self._columns)
         self.inserted = self.conn.execute(
-            f"insert into {self.table} ({names}) select {names} from {self.staged} s"
-            f" where not exists (select from {self.table} t where {same})"
+            f"insert into {self.table} ({names}) select {names} from {self.staged} s where {new}"
         ).rowcount
         self.unchanged = staged - self.updated - self.inserted
         self.conn.execute(f"drop table {self.staged}")
@@ -128,14 +138,43 @@ class Target:
 
 
 @contextmanager
-def into(conn: Connection, table: str, key: Sequence[str], result: LoadResult) -> Iterator[Target]:
-    """A ``Target`` for ``table``; at the end of the block the rows are merged and counted into ``result``."""
+def into(
+    conn: Connection, table: str, key: Sequence[str], result: LoadResult, derive: Derive
+) -> Iterator[Target]:
+    """A ``Target`` for ``table``; at the end of the block the rows are merged and counted into ``result``.
+
+    ``derive`` adds what the triggers would (a function of ``population.statistics.counted``).
+    """
     empty = is_empty(conn, table)
-    with bulk(conn, [table] if empty else []) as _:
-        target = Target(conn, table, key, empty)
+    with bulk(conn, [table] if empty else []):
+        target = Target(conn, table, key, empty, derive)
         yield target
         target.merge()
     result.inserted += target.inserted
     result.updated += target.updated
     result.unchanged += target.unchanged
-    result.rebuild |= empty
+    result.rebuild |= empty or target.quiet
+
+
+def as_of(conn: Connection) -> date:
+    """The day that the statistics speak of."""
+    row = conn.execute("select as_of from stats.state").fetchone()
+    if row is None:
+        raise LookupError("stats.state")
+    day: date = row[0]
+    return day
+
+
+def count_later(conn: Connection) -> bool:
+    """Leave counting in this transaction to a rebuild; returns True."""
+    conn.execute("select set_config('hexward.bulk', 'on', true)")
+    return True
+
+
+def follow(conn: Connection, child: str, parent: str) -> None:
+    """Bring the place of the ``child`` rows in line with their ``parent`` where no trigger has done it."""
+    conn.execute(
+        f"update register.{child} c set cell = p.cell, community_id = p.community_id, grid_id = p.grid_id"
+        f" from register.{parent} p where p.id = c.{parent}_id"
+        " and row(c.cell, c.community_id, c.grid_id) is distinct from row(p.cell, p.community_id, p.grid_id)"
+    )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import polars as pl
 
 from db.copy import copy_frame
-from population.register.merge import LoadResult, refuse
+from population.register.merge import ROWS_BY_TRIGGER, LoadResult, count_later, refuse
 
 if TYPE_CHECKING:
     import psycopg
@@ -52,6 +52,12 @@ updated as (
 insert into register.person (key, name, sex, birth_date, id_number_enc, id_number_hash, phone_enc, origin_code, run_id)
 select key, name, sex, birth_date, id_number_enc, id_number_hash, phone_enc, origin_code, %(run)s from latest s
 where not exists (select from register.person p where p.key = s.key)
+"""
+
+_ELSEWHERE = """
+select count(*) from staged_person s where not exists (
+  select from register.person p join register.residence r on r.person_id = p.id
+  where p.key = s.key and r.superseded_at is null and r.dwelling_id = s.dwelling_id)
 """
 
 _HOUSEHOLDS = """
@@ -144,6 +150,8 @@ def update_people(conn: Connection, frames: Iterator[pl.DataFrame], run_id: int,
     run = {"run": run_id}
     for statement in ("create index on staged_person (key)", "analyze staged_person"):
         conn.execute(statement)
+    if _one(conn, _ELSEWHERE) > ROWS_BY_TRIGGER:
+        result.rebuild = count_later(conn)
     conn.execute(_PEOPLE, run)
     conn.execute(_HOUSEHOLDS, run)
     conn.execute(_RESOLVE)
@@ -172,3 +180,8 @@ def _refuse_overlapping(conn: Connection, result: LoadResult) -> None:
     if found:
         rows = pl.DataFrame(found, schema=list(columns), orient="row", infer_schema_length=None)
         result.rejected.append(refuse(rows, "from", "overlaps_another_residence"))
+
+
+def _one(conn: Connection, query: str) -> int:
+    row = conn.execute(query).fetchone()
+    return int(row[0]) if row else 0
