@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from maps.cells import parents
+from grid.cells import parent as parents
 from maps.columns import read_columns
 from maps.errors import BadGeographyError
 

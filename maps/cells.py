@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import shapely
-from h3ronpy.vector import cells_to_wkb_polygons
 
+from grid.cells import outlines
 from maps import mvt
 from maps.tilemath import Tile, to_unit
 from maps.varints import ragged
@@ -35,31 +35,6 @@ def names(cells: NDArray[np.uint64]) -> list[str]:
     ['8a40cc9a3aeffff']
     """
     return [f"{cell:x}" for cell in cells.tolist()]
-
-
-def parents(cells: NDArray[np.uint64], resolution: int) -> NDArray[np.uint64]:
-    """The cell of ``resolution`` that each cell belongs to, by cutting digits.
-
-    Digits finer than ``resolution`` are set to 7 and the resolution field is written anew, which is what
-    ``cell_to_parent`` of H3 does. Source: H3 documentation, "H3Index bit layout".
-
-    >>> names(parents(np.array([0x8A40CC9A3AEFFFF], dtype=np.uint64), 9))
-    ['8940cc9a3afffff']
-    """
-    digits = np.uint64((1 << (3 * (15 - resolution))) - 1)
-    field = np.uint64(0xF << 52)
-    return (cells & ~field) | np.uint64(resolution << 52) | digits
-
-
-def resolution_of(cells: NDArray[np.uint64]) -> NDArray[np.int64]:
-    """Resolution 0..15 of each cell."""
-    return ((cells >> np.uint64(52)) & np.uint64(0xF)).astype(np.int64)
-
-
-def outlines(cells: NDArray[np.uint64]) -> NDArray[np.object_]:
-    """Polygons in degrees (WGS84), one a cell."""
-    out: NDArray[np.object_] = shapely.from_wkb(np.asarray(cells_to_wkb_polygons(cells), dtype=object))
-    return out
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import shapely
 
-from maps import cells
+from grid.cells import outlines
 from maps.errors import MapTooLargeError
 from maps.exports import in_language, word
 from maps.frames import found_values, layer_frame
@@ -79,7 +79,7 @@ def _comfortable(session: Session, viewer: Viewer, layer_id: str, at: date | Non
 
 def _bounds(session: Session, viewer: Viewer, drawn: LayerValues) -> list[float]:
     if drawn.places.geography == "cell" and drawn.ids.size:
-        return [float(v) for v in shapely.total_bounds(cells.outlines(drawn.ids.view(np.uint64)))]
+        return [float(v) for v in shapely.total_bounds(outlines(drawn.ids.view(np.uint64)))]
     return bounds(session, viewer)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import numpy as np
 from h3ronpy import cells_area_km2
 
-from maps.cells import parents
+from grid.cells import parent as parents
 from maps.columns import read_columns
 from maps.errors import BadGeographyError, NoHistoryError
 

@@ -10,6 +10,7 @@ import pandas as pd
 import shapely
 from sqlalchemy import text
 
+from grid.cells import outlines
 from maps import cells
 from maps.catalogue import catalogue
 from maps.legend import places_for
@@ -77,7 +78,7 @@ def layer_frame(session: Session, viewer: Viewer, found: LayerValues) -> gpd.Geo
 
 def _outlines(session: Session, viewer: Viewer, found: LayerValues) -> NDArray[np.object_]:
     if found.places.geography == "cell":
-        return cells.outlines(found.ids.view(np.uint64))
+        return outlines(found.ids.view(np.uint64))
     rows = session.execute(
         text(f"SELECT id, ST_AsBinary(geom) AS geom FROM {viewer.schema('geo')}.{found.places.geography}"  # noqa: S608
              " WHERE id = ANY(:ids)"),

@@ -5,7 +5,7 @@ folium's own map asks for fifteen files from four other servers; this one carrie
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import folium
 import orjson
@@ -31,8 +31,8 @@ def script_json(value: Any) -> str:
 class OneFileMap(folium.Map):
     """A folium map with the library inside and no other server in it."""
 
-    default_js: ClassVar[list[tuple[str, str]]] = []
-    default_css: ClassVar[list[tuple[str, str]]] = []
+    default_js: list[tuple[str, str]] = []  # noqa: RUF012 - as folium declares it
+    default_css: list[tuple[str, str]] = []  # noqa: RUF012
 
     def __init__(self, bounds: Sequence[float], title: str, ground: str) -> None:
         """``bounds``: west, south, east, north in degrees; ``ground``: colour behind everything."""

@@ -8,7 +8,7 @@ import numpy as np
 from h3ronpy.vector import coordinates_to_cells
 from sqlalchemy import text
 
-from maps import cells
+from grid.cells import outlines, resolution_of
 from maps.errors import UnitNotFoundError
 from maps.territory import base_resolution
 from maps.units import cell_number
@@ -83,9 +83,9 @@ def _cell(session: Session, viewer: Viewer, words: str) -> list[dict[str, Any]]:
     except UnitNotFoundError:
         return []
     base = base_resolution(session, viewer)
-    if not base - 3 <= int(cells.resolution_of(number)[0]) <= base:
+    if not base - 3 <= int(resolution_of(number)[0]) <= base:
         return []
-    bbox = [round(v, 6) for v in cells.outlines(number)[0].bounds]
+    bbox = [round(v, 6) for v in outlines(number)[0].bounds]
     name = words.lower()
     return [
         {

@@ -11,7 +11,8 @@ import shapely
 from h3ronpy import cells_area_m2, cells_valid
 from sqlalchemy import text
 
-from maps import cells
+from grid.cells import outlines, resolution_of
+from grid.cells import parent as parent_cells
 from maps.errors import UnitNotFoundError
 from maps.territory import base_resolution
 
@@ -143,7 +144,7 @@ def cell_number(unit_id: str) -> int:
 def _cell(session: Session, viewer: Viewer, unit_id: str) -> Unit:
     key = cell_number(unit_id.lower())
     as_array = np.array([key], dtype=np.uint64)
-    resolution = int(cells.resolution_of(as_array)[0])
+    resolution = int(resolution_of(as_array)[0])
     base = base_resolution(session, viewer)
     low, high = descendants(key, base)
     if not base - COARSER <= resolution <= base:
@@ -161,7 +162,7 @@ def _cell(session: Session, viewer: Viewer, unit_id: str) -> Unit:
     if owner is None:
         raise UnitNotFoundError(kind="cell", id=unit_id)
     above = _chain(session, geo, owner)
-    outline = cells.outlines(as_array)[0]
+    outline = outlines(as_array)[0]
     parent = _parent_cell(key, resolution - 1) if resolution > base - COARSER else _parent_area(above[:1])
     return Unit(
         "cell", key, f"{key:x}", f"{key:x}", None, None, None, resolution,
@@ -187,7 +188,7 @@ def descendants(cell: int, resolution: int) -> tuple[int, int]:
 
 
 def _parent_cell(key: int, resolution: int) -> Parent:
-    parent = cells.parents(np.array([key], dtype=np.uint64), resolution)
+    parent = parent_cells(np.array([key], dtype=np.uint64), resolution)
     name = f"{int(parent[0]):x}"
     return Parent("cell", int(parent[0]), name, name, name, None, float(np.asarray(cells_area_m2(parent))[0]))
 
