@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from typing import Any
+from typing import Any, NoReturn
 
 import typer
 import typer.main
@@ -83,8 +83,27 @@ def main() -> None:
     try:
         program()
     except HexwardError as problem:
-        typer.echo(f"!! {say(language(), problem.code, **problem.params)}", err=True)
-        sys.exit(1)
+        _stop(problem.code, problem.params)
     except KeyboardInterrupt:
         typer.echo(say(language(), "cli.interrupted"), err=True)
         sys.exit(130)
+    except Exception as problem:
+        code = _database_code(problem)
+        if code is None:
+            raise
+        _stop(code, {})
+
+
+def _stop(code: str, params: dict[str, Any]) -> NoReturn:
+    typer.echo(f"!! {say(language(), code, **params)}", err=True)
+    sys.exit(1)
+
+
+def _database_code(problem: Exception) -> str | None:
+    """The code of the two troubles with a database that anybody may meet; None for a defect of ours."""
+    import psycopg
+
+    cause = getattr(problem, "orig", problem)
+    if isinstance(cause, psycopg.errors.UndefinedTable | psycopg.errors.InvalidSchemaName):
+        return "database.not_migrated"
+    return "database.unavailable" if isinstance(cause, psycopg.OperationalError) else None
