@@ -38,10 +38,10 @@ BEGIN
                        t.residents - t.registered, t.jobs, 0, 0)::stats.series_delta) INTO series
   FROM turn t CROSS JOIN LATERAL stats.units_of(t.community, t.grid, t.cell) AS u;
   PERFORM stats.apply_series(series);
-  SELECT array_agg(stats.move_deltas) INTO series
+  SELECT array_agg(delta::stats.series_delta) INTO series
   FROM stats.counted_move m
   CROSS JOIN LATERAL stats.move_deltas(m.moved_on, m.from_community, m.from_grid, m.from_cell,
-                                       m.to_community, m.to_grid, m.to_cell, 1)
+                                       m.to_community, m.to_grid, m.to_cell, 1) AS delta
   WHERE m.moved_on > a AND m.moved_on <= day;
   PERFORM stats.apply_series(series);
   UPDATE register.building SET counted = counted WHERE changes_on <= day;

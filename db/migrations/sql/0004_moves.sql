@@ -42,11 +42,11 @@ BEGIN
           ON CONFLICT (id, moved_on) DO UPDATE SET from_community = excluded.from_community,
             from_grid = excluded.from_grid, from_cell = excluded.from_cell,
             to_community = excluded.to_community, to_grid = excluded.to_grid, to_cell = excluded.to_cell)
-  SELECT array_agg(stats.move_deltas) INTO deltas
+  SELECT array_agg(delta::stats.series_delta) INTO deltas
   FROM (SELECT *, -1 AS n FROM off UNION ALL SELECT *, 1 FROM "on") AS m
   CROSS JOIN stats.state AS s
   CROSS JOIN LATERAL stats.move_deltas(m.moved_on, m.from_community, m.from_grid, m.from_cell,
-                                       m.to_community, m.to_grid, m.to_cell, m.n)
+                                       m.to_community, m.to_grid, m.to_cell, m.n) AS delta
   WHERE m.moved_on <= s.as_of;
   RETURN deltas;
 END $$;

@@ -81,7 +81,7 @@ def _triggers(table: str) -> list[str]:
 def upgrade() -> None:
     run = op.get_bind().exec_driver_sql
     for statement in statements():
-        run(statement)
+        run(statement.replace("%", "%%"))
 
 
 def downgrade() -> None:
