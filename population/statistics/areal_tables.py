@@ -30,7 +30,7 @@ _LINKS: Final = {"source": pl.Int64, "target": pl.Int64} | dict.fromkeys(WEIGHTS
 
 def schema_of(source: Source) -> Schema:
     """The fields of an areal source: its area, and an estimate and a margin (``<id>__moe``) for each variable."""
-    fields = [Field(AREA, required=True)]
+    fields = [Field(AREA, "code", required=True)]
     for variable in source.variables:
         fields.append(Field(variable.id, "float", minimum=0))
         if variable.moe:
