@@ -61,6 +61,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails, PydanticCustomError
 
+from db.settings import DbSettings
 from grid.datum import Datum, UnknownDatumError
 from intake.encoding import CODECS, canonical
 from intake.errors import CityFileError
@@ -133,6 +134,25 @@ class Basemap(_Model):
         if (self.pmtiles is None) == (self.mvt is None):
             raise _refused("city.one_of", allowed=["pmtiles", "mvt"])
         return self
+
+
+class Demo(_Model):
+    """``[demo]``: the sources are those of a generated city, made before the load when they are missing.
+
+    Their files and the basemap are looked for in ``folder`` (relative to the city file), which is
+    ``demo/<size>-<seed>`` in the project's home when it is left out.
+    """
+
+    size: Literal["town", "district", "city", "big", "metropolis"] = "district"
+    seed: int = Field(default=1, ge=0)
+    flaws: bool = False
+    folder: str | None = None
+
+    def place(self, beside: Path) -> Path:
+        """Where the generated files are kept; ``beside`` is the folder of the city file."""
+        if self.folder is not None:
+            return (beside / self.folder).resolve()
+        return DbSettings().home / "demo" / f"{self.size}-{self.seed}{'-flaws' if self.flaws else ''}"
 
 
 class Grids(_Model):
@@ -246,6 +266,7 @@ class City(_Model):
     sources: list[Source] = []
     basemap: Basemap | None = None
     grids: Grids = Grids()
+    demo: Demo | None = None
     _path: Path = PrivateAttr(default=Path())
 
     @model_validator(mode="after")
@@ -266,6 +287,12 @@ class City(_Model):
     def path(self) -> Path:
         """Where the file lies."""
         return self._path
+
+    @property
+    def folder(self) -> Path:
+        """Where the files it names are looked for: beside it, or where the demo city is kept."""
+        beside = self._path.parent
+        return beside if self.demo is None else self.demo.place(beside)
 
     def source(self, name: str) -> Source:
         """The source called ``name``; raises ``CityFileError`` naming those there are."""
@@ -312,7 +339,7 @@ def load_city(path: str | Path) -> City:
         raise CityFileError("city.invalid", file=str(path), problems=problems) from None
     city._path = path.resolve()
     for source in city.sources:
-        source._base = city._path.parent
+        source._base = city.folder
     return city
 
 
@@ -346,7 +373,7 @@ def _problem(error: ErrorDetails) -> dict[str, Any]:
 
 def _known_keys(where: tuple[int | str, ...]) -> list[str]:
     tables: dict[str, type[BaseModel]] = {
-        "city": CityInfo, "levels": Level, "sources": Source, "basemap": Basemap, "grids": Grids,
+        "city": CityInfo, "levels": Level, "sources": Source, "basemap": Basemap, "grids": Grids, "demo": Demo,
         "variables": Variable, "name": LocalName, "unit": LocalName, "title": LocalName,
     }  # fmt: skip
     model: type[BaseModel] = City

@@ -1,0 +1,15 @@
+"""Names for the arrays that walk through the generator."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
+Texts = npt.NDArray[np.str_]
+#: Object array of shapely geometries.
+Shapes = npt.NDArray[Any]

@@ -1,0 +1,154 @@
+"""Employment and schooling: who works where since when, insured or not; which child goes to which school."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import shapely
+
+from demo.areas import Areas
+from demo.calendar import SINCE, TODAY, day
+from demo.employers import SECTIONS, Employers
+from demo.types import Flags, Floats, Ints, Shapes, Texts
+from demo.words import lists
+
+_NEAR_M = 2_200.0
+STAGES = ("幼儿园", "小学", "初中", "高中", "大学")
+
+
+@dataclass
+class Posts:
+    """Employment episodes: person (index in the chunk), employer, occupation, insured, first day, last (-1 open)."""
+
+    person: Ints
+    employer: Ints
+    occupation: Texts
+    insured: Flags
+    start: Ints
+    end: Ints
+
+
+class LabourMarket:
+    """Employers by street, so that a person finds work with a chance that falls with distance."""
+
+    def __init__(self, employers: Employers, areas: Areas) -> None:
+        street = areas.community_street[employers.community]
+        self.order = np.argsort(street, kind="stable")
+        jobs = employers.jobs[self.order]
+        self._total = np.concatenate([[0.0], np.cumsum(jobs)])
+        count = len(areas.streets.code)
+        self._first = np.searchsorted(street[self.order], np.arange(count + 1))
+        by_street = self._total[self._first[1:]] - self._total[self._first[:-1]]
+        centre = shapely.get_coordinates(shapely.centroid(areas.streets.shape))
+        apart = np.hypot(*(centre[:, None] - centre[None]).transpose(2, 0, 1))
+        pull = by_street[None] * np.exp(-apart / _NEAR_M) + by_street[None] * 0.02
+        self._cumulative = np.cumsum(pull / pull.sum(axis=1, keepdims=True), axis=1)
+        self._cumulative[:, -1] = 1.0
+        # a dormitory's people work in the factories of its own street
+        factory = np.where(employers.industry[self.order] == "C", jobs, 0.0)
+        self._factories = np.concatenate([[0.0], np.cumsum(factory)])
+        self._industry = employers.industry
+        self._insured = employers.insured
+        self._founded = employers.founded
+
+    def find(self, home_street: Ints, factory: Flags, rng: np.random.Generator) -> Ints:
+        """An employer for each person by the street of the home."""
+        row = home_street + rng.random(len(home_street)) * (1 - 1e-12)
+        stacked = (self._cumulative + np.arange(len(self._cumulative))[:, None]).ravel()
+        target = np.searchsorted(stacked, row, side="left")
+        work_street = np.minimum(target - home_street * self._cumulative.shape[1], self._cumulative.shape[1] - 1)
+        at_home = factory & (self._factories[self._first[home_street + 1]] > self._factories[self._first[home_street]])
+        result = np.empty(len(home_street), dtype=np.int64)
+        for here, street, total in ((~at_home, work_street, self._total), (at_home, home_street, self._factories)):
+            low, high = total[self._first[street[here]]], total[self._first[street[here] + 1]]
+            draw = low + rng.random(len(low)) * (high - low)
+            spot = np.searchsorted(total, draw, side="right") - 1
+            result[here] = self.order[np.clip(spot, 0, len(self.order) - 1)]
+        return result
+
+    def post(self, person: Ints, street: Ints, factory: Flags, floating: Flags, since: Ints, until: Ints,
+             rng: np.random.Generator) -> Posts:
+        """Jobs of people who are here from `since` to `until` (-1: still): the present one, and for some an earlier."""
+        employer = self.find(street, factory, rng)
+        last = np.where(until < 0, TODAY, until)
+        started = last - rng.exponential(1.0, len(person)) * np.where(floating, 1.7, 5.0) * 365.25
+        first = np.maximum(since + rng.integers(1, 40, len(person)), self._founded[employer])
+        started = np.maximum(started, first).astype(np.int64)
+        keep = started < last - 3
+        person, employer, started, until = person[keep], employer[keep], started[keep], until[keep]
+        street, factory, floating, since = street[keep], factory[keep], floating[keep], since[keep]
+        earlier = np.flatnonzero((started > SINCE) & (started - since > 200) & (rng.random(len(person)) < 0.7))
+        before = self.find(street[earlier], factory[earlier], rng)
+        ended = started[earlier] - rng.integers(3, 45, len(earlier))
+        begun = np.maximum(since[earlier] + 10, ended - (rng.exponential(1.0, len(earlier)) * 700 + 30)).astype(np.int64)
+        begun = np.maximum(begun, self._founded[before])
+        valid = (begun < ended - 2) & (ended > SINCE)
+        all_employers = np.concatenate([employer, before[valid]])
+        all_floating = np.concatenate([floating, floating[earlier][valid]])
+        chance = self._insured[all_employers] * np.where(all_floating, 0.74, 1.0)
+        return Posts(np.concatenate([person, person[earlier][valid]]), all_employers,
+                     self._occupations(all_employers, rng), rng.random(len(all_employers)) < chance,
+                     np.concatenate([started, begun[valid]]), np.concatenate([until, ended[valid]]))
+
+    def _occupations(self, employer: Ints, rng: np.random.Generator) -> Texts:
+        result = np.full(len(employer), "", dtype="U8")
+        draw, industry = rng.random(len(employer)), self._industry[employer]
+        for section in SECTIONS:
+            options = np.array(lists()["jobs"]["occupations"].get(section, "职员").split())
+            here = industry == section
+            result[here] = options[(draw[here] * len(options)).astype(np.int64)]
+        return result
+
+
+def works(age: Floats, sex: Ints, floating: Flags, student: Flags, rng: np.random.Generator) -> Flags:
+    """Who has a job, by age, sex and status."""
+    chance = np.interp(age, [15.9, 16, 18, 22, 25, 50, 55, 60, 65, 72], [0, 0.12, 0.45, 0.80, 0.92, 0.91, 0.82, 0.45, 0.18, 0])
+    women = np.interp(age, [16, 22, 27, 33, 49, 52, 56, 62], [1.0, 1.0, 0.91, 0.88, 0.90, 0.70, 0.48, 0.40])
+    chance = chance * np.where(sex == 2, women, 1.0) * np.where(floating, 1.05, 1.0)
+    result: Flags = ~student & (rng.random(len(age)) < chance)
+    return result
+
+
+@dataclass
+class Places:
+    """Places at school: person (index in the chunk), school, stage number, first day, last day (-1 open)."""
+
+    person: Ints
+    school: Texts
+    stage: Ints
+    start: Ints
+    end: Ints
+
+
+class Schools:
+    """The schools of each stage, and which is nearest to each community."""
+
+    def __init__(self, areas: Areas, shapes: Shapes, kind: Texts, name: Texts) -> None:
+        home = shapely.centroid(areas.communities.shape)
+        self._name: list[Texts] = []
+        roots = np.char.replace(name, "小学", "")
+        for stage, ground, step, suffix in ((0, "kindergarten", 1, ""), (1, "school", 1, "小学"), (2, "school", 2, "初级中学"),
+                                            (3, "school", 4, "高级中学"), (4, "campus", 1000, "")):
+            plots = np.flatnonzero(kind == ground)
+            if not len(plots):
+                plots = np.arange(1)
+            plots = plots[::step]
+            found = plots[shapely.STRtree(shapely.centroid(shapes[plots])).nearest(home)]
+            self._name.append(name[found] if stage in (0, 4) else np.char.add(roots[found], suffix))
+
+    def enrol(self, born: Ints, student: Flags, community: Ints, since: Ints, rng: np.random.Generator) -> Places:
+        """The present school place of everyone of school age (the school year began on 1 September 2026)."""
+        term = day(2026, 9, 1)
+        age = np.floor((term - born) / 365.25).astype(np.int64)
+        stage = np.select([student, (age >= 3) & (age < 6), (age >= 6) & (age < 12), (age >= 12) & (age < 15),
+                           (age >= 15) & (age < 18), (age >= 18) & (age < 22)], [4, 0, 1, 2, 3, 4], -1)
+        share = np.array([0.88, 1.0, 0.995, 0.93, 0.34, 0.0])[stage]
+        person = np.flatnonzero((stage >= 0) & (student | (rng.random(len(born)) < share)))
+        stage = stage[person]
+        years = np.where(student[person], 0, age[person] - np.array([3, 6, 12, 15, 18])[stage])
+        start = np.array([day(2026 - gone, 9, 1) for gone in range(7)])[np.clip(years, 0, 6)]
+        late = since[person] > start
+        start = np.where(late, np.minimum(since[person] + 7, TODAY - 1), start)
+        names = np.stack(self._name)
+        return Places(person, names[stage, community[person]], stage, start, np.full(len(person), -1))
