@@ -155,7 +155,12 @@ def _ids(offsets: Offsets, data: Bytes, last_year: int, out: Bytes) -> None:
             if wanted != stated:
                 rounded = data[start + 15] == 48 and data[start + 16] == 48 and last == 48
                 out[i] = 4 if rounded else 3
-            elif not 1 <= month <= 12 or day < 1 or day > _month_length(year, month) or not 1850 <= year <= last_year:
+            elif (
+                not 1 <= month <= 12
+                or day < 1
+                or day > _month_length(year, month)
+                or not 1850 <= year <= last_year
+            ):
                 out[i] = 5
 
 

@@ -49,8 +49,8 @@ class Limits:
     cell_bytes: int = 8 * MIB
     record_bytes: int = 32 * MIB
     columns: int = 5_000
-    sheet_cells: int = 40_000_000
-    archive_bytes: int = 4_096 * MIB
+    sheet_cells: int = 24_000_000
+    archive_bytes: int = 2_048 * MIB
     archive_ratio: int = 250
     archive_members: int = 10_000
 
