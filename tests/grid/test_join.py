@@ -146,12 +146,12 @@ def test_side_is_exact(v: list[float], along: float) -> None:
 
 
 @pytest.mark.acceptance
-def test_new_york_s_lots_lie_where_they_say(shared_data: Path) -> None:
+def test_new_york_s_areas_at_random_points_and_at_their_own_corners(shared_data: Path) -> None:
     areas = gpd.read_file(shared_data / "nyc/boundary/neighborhood_tabulation_area.geojson")
     rng = np.random.default_rng(4)
     west, south, east, north = areas.total_bounds
     x, y = rng.uniform(west, east, 100_000), rng.uniform(south, north, 100_000)
-    names = areas.iloc[:, 0].astype(str).to_numpy()
+    names = areas["nta2020"].to_numpy().astype(str)
     got = AreaJoin.build(areas.geometry.values, names).locate(x, y)
     np.testing.assert_array_equal(got, smallest_code_by_geos(np.asarray(areas.geometry.values), names, x, y))
     corners_x, corners_y = shapely.get_coordinates(areas.geometry.values)[::10].T
