@@ -23,7 +23,7 @@ def feature_ids(cells: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """The cell's position bits: distinct within a resolution and exact as a browser's number.
 
     >>> feature_ids(np.array([0x8A40CC9A3AEFFFF], dtype=np.uint64)).tolist()
-    [180518417498111]
+    [1139960080957439]
     """
     return cells & SAFE_BITS
 

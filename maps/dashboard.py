@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from maps import past
 from maps.catalogue import Layer, catalogue, indicator_layers
-from maps.facts import Facts, facts, months
+from maps.facts import Facts, facts, months, reuse_plans
 from maps.moment import Moment, moment, state
 from maps.territory import base_resolution
 from maps.units import Unit, descendants, find
@@ -44,6 +44,7 @@ def dashboard(
     Figures outside the viewer's territory are the published ones; ``exactness`` says which were used. Raises
     UnitNotFoundError, OutsideHistoryError.
     """
+    reuse_plans(session)
     unit = find(session, viewer, kind, unit_id)
     when = moment(state(session, viewer), at)
     if when.month is None:
@@ -196,9 +197,8 @@ class _Dashboard:
                 continue
             self.used[layer.id] = layer
             value, moe = found[key]
-            rows.append(
-                {"variable": layer.id, "title": layer.title, "value": rounded(value), "moe": rounded(moe)}
-            )
+            told = {"variable": layer.id, "title": layer.title, "unit": layer.unit}
+            rows.append(told | {"value": rounded(value), "moe": rounded(moe)})
         return rows or None
 
     def _definitions(self) -> dict[str, Any]:

@@ -69,3 +69,9 @@ class MapTooLargeError(MapError):
     """A one-file map with more shapes than a browser can draw at ease; params: count, limit, resolution."""
 
     code = "map_too_large"
+
+
+class BasemapUnreadableError(MapError):
+    """The basemap is not a PMTiles archive of vector tiles, or is cut short; params: file, detail."""
+
+    code = "basemap.unreadable"

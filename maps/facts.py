@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import text
 
 from maps.figures import AREA
 from maps.territory import base_resolution
-from maps.units import Kind, Parent, Unit, descendants
+from maps.units import Parent, Unit, descendants
 from population.statistics.indicators import FIGURES, SERIES
 
 if TYPE_CHECKING:
@@ -20,10 +20,9 @@ if TYPE_CHECKING:
     from maps.catalogue import Layer
     from maps.viewer import Exactness, Viewer
 
-_COLUMNS: Final = ", ".join(
-    f"{name}::float8" if name in {"dwellings", "est_residents"} else name for name in FIGURES
-)
-_SUMS: Final = ", ".join(f"sum({name})::float8 AS {name}" for name in FIGURES)
+# one array instead of a hundred columns: the driver then describes and converts one value
+_FIGURES: Final = "ARRAY[" + ", ".join(f"{name}::float8" for name in FIGURES) + "]"
+_SUMS: Final = "ARRAY[" + ", ".join(f"sum({name})::float8" for name in FIGURES) + "]"
 _MONTH_COLUMNS: Final = ", ".join(("month", *SERIES))
 MONTHS: Final = 36
 
@@ -53,7 +52,9 @@ class Facts:
 
     def withheld(self, layer: Layer) -> bool:
         """Whether the figure exists but is not published: a part of it is missing, or its base is too small."""
-        if not self.known or self.exactness != "threshold":
+        if not self.known:
+            return layer.personal
+        if self.exactness != "threshold":
             return False
         if self._total(layer.above) is None or (layer.below and self._total(layer.below) is None):
             return True
@@ -70,44 +71,43 @@ class Facts:
         return total
 
 
-_NOTHING: Final = Facts({}, 0.0, "duty", known=False)
-
-
 def facts(session: Session, viewer: Viewer, unit: Unit | Parent) -> Facts:
     """Today's figures of a unit.
 
     A viewer on duty gets exact figures of the own territory; outside it, the published ones, and ``exactness`` says
-    so.
+    so. What is not published at all (a legal grid of somebody else) has no figures and counts as withheld.
     """
     area_km2 = unit.area_m2 / 1e6
     if viewer.exactness == "duty":
-        exact = _exact(session, viewer, unit.kind, unit.key)
+        exact = _exact(session, viewer, unit)
         if exact is not None:
             return Facts(exact, area_km2, "duty")
-    published = _row(session, "pub", unit.kind, unit.key)
-    if published is None:
-        return replace(_NOTHING, area_km2=area_km2, exactness=viewer.exactness)
-    return Facts(published, area_km2, "threshold")
+    published = _row(session, "pub", unit)
+    return Facts(published or {}, area_km2, "threshold", known=published is not None)
 
 
-def _exact(session: Session, viewer: Viewer, kind: Kind, key: int) -> dict[str, float | None] | None:
-    if kind != "cell" or viewer.whole_city:
-        found = _row(session, "stats", kind, key)
+def _exact(session: Session, viewer: Viewer, unit: Unit | Parent) -> dict[str, float | None] | None:
+    if unit.kind != "cell" or viewer.whole_city:
+        found = _row(session, "stats", unit)
         return found or (dict.fromkeys(FIGURES, 0.0) if viewer.whole_city else None)
-    low, high = descendants(key, base_resolution(session, viewer))
-    row = session.execute(
-        text(f"SELECT count(*) AS n, {_SUMS} FROM stats.place_figures WHERE cell BETWEEN :low AND :high"),  # noqa: S608
-        {"low": low, "high": high},
-    ).one()
-    return {name: getattr(row, name) for name in FIGURES} if row.n else None
+    low, high = descendants(unit.key, base_resolution(session, viewer))
+    inside = "WHERE cell BETWEEN :low AND :high HAVING count(*) > 0"
+    query = text(f"SELECT {_SUMS} FROM stats.place_figures {inside}")  # noqa: S608
+    sums = session.scalar(query, {"low": low, "high": high})
+    return None if sums is None else dict(zip(FIGURES, sums, strict=True))
 
 
-def _row(session: Session, schema: str, kind: Kind, key: int) -> dict[str, float | None] | None:
-    row = session.execute(
-        text(f"SELECT {_COLUMNS} FROM {schema}.unit_figures WHERE unit_kind = :kind AND unit_id = :key"),  # noqa: S608
-        {"kind": kind, "key": key},
-    ).one_or_none()
+def _row(session: Session, schema: str, unit: Unit | Parent) -> dict[str, float | None] | None:
+    # the kind stands in the statement itself, so that a plan made for any key is a good one
+    where = f"unit_kind = '{unit.kind}' AND unit_id = :key"
+    query = text(f"SELECT {_FIGURES} FROM {schema}.unit_figures WHERE {where}")  # noqa: S608
+    row = session.scalar(query, {"key": unit.key})
     return None if row is None else dict(zip(FIGURES, row, strict=True))
+
+
+def reuse_plans(session: Session) -> None:
+    """Let the transaction use one plan a statement whatever its parameters: planning costs more than reading here."""
+    session.execute(text("SET LOCAL plan_cache_mode = force_generic_plan"))
 
 
 def months(
@@ -120,8 +120,9 @@ def months(
     rows = session.execute(
         text(
             f"SELECT {_MONTH_COLUMNS} FROM {schema}.unit_month"  # noqa: S608
-            " WHERE unit_kind = :kind AND unit_id = :key AND month <= :until ORDER BY month DESC LIMIT :most"
+            f" WHERE unit_kind = '{unit.kind}' AND unit_id = :key AND month <= :until"
+            f" ORDER BY month DESC LIMIT {MONTHS}"
         ),
-        {"kind": unit.kind, "key": unit.key, "until": until, "most": MONTHS},
+        {"key": unit.key, "until": until},
     )
     return [dict(row) for row in rows.mappings()][::-1]

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 EXTENT: Final = 4096
 BUFFER: Final = 64
 POINT: Final = 1
+LINE: Final = 2
 POLYGON: Final = 3
 
 
@@ -75,6 +76,33 @@ def polygons(
     return Shapes(data, np.bincount(shape_of_ring, weights=ring_bytes, minlength=n).astype(np.int64))
 
 
+def lines(
+    vertices: NDArray[np.float64], line_ends: NDArray[np.int64], line_shape: NDArray[np.int64], n: int
+) -> Shapes:
+    """Geometry of ``n`` shapes made of lines, from tile coordinates.
+
+    ``vertices`` (m, 2): tile units, y down, lines one after the other. ``line_ends``: end of each line in
+    ``vertices``. ``line_shape``: number of the shape each line belongs to, ascending. Points that fall on the one
+    before are dropped, and lines of fewer than two points with them.
+    """
+    whole = np.floor(vertices + 0.5).astype(np.int64)
+    line_of = np.repeat(np.arange(line_ends.size), np.diff(line_ends, prepend=0))
+    fresh = np.ones(line_of.size, dtype=bool)
+    fresh[1:] = (line_of[1:] != line_of[:-1]) | (whole[1:] != whole[:-1]).any(axis=1)
+    keep = fresh & (np.bincount(line_of[fresh], minlength=line_ends.size)[line_of] >= 2)
+    whole, line_of = whole[keep], line_of[keep]
+    if line_of.size == 0:
+        return Shapes(np.empty(0, dtype=np.uint8), np.zeros(n, dtype=np.int64), LINE)
+    kept, starts, counts = np.unique(line_of, return_index=True, return_counts=True)
+    shape_of_line = line_shape[kept]
+    deltas = np.diff(whole, axis=0, prepend=np.zeros((1, 2), dtype=np.int64))
+    opens = starts[np.concatenate([[True], shape_of_line[1:] != shape_of_line[:-1]])]
+    deltas[opens] = whole[opens]
+    values, lengths = _commands(varints.zigzag(deltas), starts, counts, closed=False)
+    data, line_bytes = varints.encode_rows(values, lengths)
+    return Shapes(data, np.bincount(shape_of_line, weights=line_bytes, minlength=n).astype(np.int64), LINE)
+
+
 def _without_repeats(
     whole: NDArray[np.int64], ring_of: NDArray[np.int64], rings: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -91,10 +119,10 @@ def _without_repeats(
 
 
 def _commands(
-    folded: NDArray[np.uint64], starts: NDArray[np.int64], counts: NDArray[np.int64]
+    folded: NDArray[np.uint64], starts: NDArray[np.int64], counts: NDArray[np.int64], *, closed: bool = True
 ) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
-    """Command integers of each ring: MoveTo 1, LineTo n-1, ClosePath."""
-    lengths = 2 * counts + 3
+    """Command integers of each ring or line: MoveTo 1, LineTo n-1, and ClosePath where ``closed``."""
+    lengths = 2 * counts + 2 + closed
     at = np.cumsum(lengths) - lengths
     out = np.empty(int(lengths.sum()), dtype=np.uint64)
     place = varints.ragged(at + 2, 2 * counts)
@@ -104,7 +132,8 @@ def _commands(
     out[place] = folded[varints.ragged(starts, counts)].ravel()
     out[at] = 9
     out[at + 3] = ((counts - 1).astype(np.uint64) << np.uint64(3)) | np.uint64(2)
-    out[at + lengths - 1] = 15
+    if closed:
+        out[at + lengths - 1] = 15
     return out, lengths
 
 

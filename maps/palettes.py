@@ -49,7 +49,7 @@ def sequential(n: int, theme: Theme = "light") -> list[str]:
     """``n`` colours from low to high: darker is more on the light map, brighter is more on the dark one.
 
     >>> sequential(3)
-    ['#b6e3b6', '#309ec1', '#0f2265']
+    ['#b6e2b6', '#1d91c0', '#0f2366']
     """
     if theme == "dark":
         return _spread(_VIRIDIS, 0.18, 1.0, n)

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 Kind = Literal["area", "grid", "cell"]
 COARSER: Final = 3
 
-_AREA_COLUMNS: Final = """p.id, p.code, p.name, p.name_en, p.level, p.area_m2, p.parent_id, p.path"""
+_UP: Final = """(SELECT coalesce(json_agg(json_build_object('id', up.id, 'name', up.name, 'name_en', up.name_en,
+  'level', up.level, 'area_m2', up.area_m2) ORDER BY up.level), '[]') FROM {geo}.area up
+  WHERE up.id = ANY({path}) AND up.id <> {own}) AS above"""
 _SHAPE: Final = """ST_AsGeoJSON(CASE WHEN ST_NPoints(p.geom) > 2000
   THEN ST_SimplifyPreserveTopology(p.geom, sqrt(ST_Area(p.geom)) / 1000) ELSE p.geom END, 6) AS geometry,
   ARRAY[ST_XMin(p.geom), ST_YMin(p.geom), ST_XMax(p.geom), ST_YMax(p.geom)] AS bbox"""
@@ -94,15 +96,17 @@ def find(session: Session, viewer: Viewer, kind: str, unit_id: str) -> Unit:
 def _area(session: Session, viewer: Viewer, area_id: int) -> Unit:
     geo = viewer.schema("geo")
     row = session.execute(
-        text(f"SELECT {_AREA_COLUMNS}, {_SHAPE} FROM {geo}.area p WHERE id = :id"),  # noqa: S608
+        text(
+            f"SELECT p.id, p.code, p.name, p.name_en, p.level, p.area_m2, {_SHAPE},"  # noqa: S608
+            f" {_UP.format(geo=geo, path='p.path', own='p.id')} FROM {geo}.area p WHERE p.id = :id"
+        ),
         {"id": area_id},
     ).one_or_none()
     if row is None:
         raise UnitNotFoundError(kind="area", id=str(area_id))
-    above = _chain(session, geo, [i for i in row.path if i != area_id])
     return Unit(
-        "area", row.id, str(row.id), row.code, row.name, row.name_en, row.level, None, row.area_m2 or 0.0,
-        _box(row.bbox), _shape(row.geometry), [_step(a) for a in above], _parent_area(above),
+        "area", row.id, str(row.id), row.code, row.name, row.name_en, row.level, None, row.area_m2,
+        _box(row.bbox), _shape(row.geometry), [_step(a) for a in row.above], _parent_area(row.above),
     )  # fmt: skip
 
 
@@ -110,17 +114,17 @@ def _grid(session: Session, viewer: Viewer, grid_id: int) -> Unit:
     geo = viewer.schema("geo")
     row = session.execute(
         text(
-            f"SELECT p.id, p.code, p.name, p.area_m2, a.path, {_SHAPE}"  # noqa: S608
-            f" FROM {geo}.grid p LEFT JOIN {geo}.area a ON a.id = p.area_id WHERE p.id = :id"
+            f"SELECT p.id, p.code, p.name, p.area_m2, {_SHAPE},"  # noqa: S608
+            f" {_UP.format(geo=geo, path='a.path', own='0')}"
+            f" FROM {geo}.grid p JOIN {geo}.area a ON a.id = p.area_id WHERE p.id = :id"
         ),
         {"id": grid_id},
     ).one_or_none()
     if row is None:
         raise UnitNotFoundError(kind="grid", id=str(grid_id))
-    above = _chain(session, geo, row.path or [])
     return Unit(
-        "grid", row.id, str(row.id), row.code, row.name, None, None, None, row.area_m2 or 0.0,
-        _box(row.bbox), _shape(row.geometry), [_step(a) for a in above], _parent_area(above),
+        "grid", row.id, str(row.id), row.code, row.name, None, None, None, row.area_m2,
+        _box(row.bbox), _shape(row.geometry), [_step(a) for a in row.above], _parent_area(row.above),
     )  # fmt: skip
 
 
@@ -128,7 +132,7 @@ def cell_number(unit_id: str) -> int:
     """The signed 64-bit number of a cell's text. Raises UnitNotFoundError for what is not a cell.
 
     >>> cell_number("8a40cc9a3aeffff")
-    622677144189009919
+    622636708658085887
     """
     try:
         number = int(unit_id, 16)
@@ -150,18 +154,17 @@ def _cell(session: Session, viewer: Viewer, unit_id: str) -> Unit:
     if not base - COARSER <= resolution <= base:
         raise UnitNotFoundError(kind="cell", id=unit_id)
     geo = viewer.schema("geo")
-    owner = session.execute(
+    above = session.execute(
         text(
-            f"SELECT a.path FROM {geo}.area_cell x JOIN {geo}.area a ON a.id = x.area_id"  # noqa: S608
-            " WHERE x.cell BETWEEN :low AND :high"
-            f" AND a.level = (SELECT max(level) FROM {geo}.area WHERE geom IS NOT NULL)"
-            " GROUP BY a.id, a.path ORDER BY sum(x.overlap_m2) DESC LIMIT 1"
+            f"SELECT {_UP.format(geo=geo, path='o.path', own='0')} FROM (SELECT a.path"  # noqa: S608
+            f" FROM {geo}.area_cell x JOIN {geo}.area a ON a.id = x.area_id WHERE x.cell BETWEEN :low AND :high"
+            f" AND a.level = (SELECT max(level) FROM {geo}.area WHERE valid_to IS NULL)"
+            " GROUP BY a.id, a.path ORDER BY sum(x.overlap_m2) DESC LIMIT 1) o"
         ),
         {"low": low, "high": high},
     ).scalar_one_or_none()
-    if owner is None:
+    if above is None:
         raise UnitNotFoundError(kind="cell", id=unit_id)
-    above = _chain(session, geo, owner)
     outline = outlines(as_array)[0]
     parent = _parent_cell(key, resolution - 1) if resolution > base - COARSER else _parent_area(above[:1])
     return Unit(
@@ -177,7 +180,7 @@ def descendants(cell: int, resolution: int) -> tuple[int, int]:
 
     >>> low, high = descendants(0x8940cc9a3afffff, 10)
     >>> f"{low:x} {high:x}"
-    '8a40cc9a3a87fff 8a40cc9a3af7fff'
+    '8a40cc9a3ac7fff 8a40cc9a3af7fff'
     """
     own = (cell >> 52) & 0xF
     unused = (1 << 3 * (15 - resolution)) - 1
@@ -193,26 +196,21 @@ def _parent_cell(key: int, resolution: int) -> Parent:
     return Parent("cell", int(parent[0]), name, name, name, None, float(np.asarray(cells_area_m2(parent))[0]))
 
 
-def _chain(session: Session, geo: str, ids: list[int]) -> list[Any]:
-    """Areas from the root down."""
-    if not ids:
-        return []
-    rows = session.execute(
-        text(f"SELECT id, name, name_en, level, area_m2 FROM {geo}.area WHERE id = ANY(:ids) ORDER BY level"),  # noqa: S608
-        {"ids": ids},
-    )
-    return list(rows)
+def _step(up: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "kind": "area",
+        "id": str(up["id"]),
+        "name": up["name"],
+        "name_en": up["name_en"],
+        "level": up["level"],
+    }
 
 
-def _step(row: Any) -> dict[str, Any]:
-    return {"kind": "area", "id": str(row.id), "name": row.name, "name_en": row.name_en, "level": row.level}
-
-
-def _parent_area(above: list[Any]) -> Parent | None:
+def _parent_area(above: list[dict[str, Any]]) -> Parent | None:
     if not above:
         return None
-    row = above[-1]
-    return Parent("area", row.id, str(row.id), row.name, row.name_en, row.level, row.area_m2 or 0.0)
+    up = above[-1]
+    return Parent("area", up["id"], str(up["id"]), up["name"], up["name_en"], up["level"], up["area_m2"])
 
 
 def _box(bbox: list[float | None] | None) -> list[float] | None:

@@ -127,7 +127,8 @@ def _areas(session: Session, town: Town) -> None:
         town.shapes["grid", g + 1] = shape
         session.execute(
             text(
-                "INSERT INTO geo.grid (id, code, area_id, name, geom, area_m2, origin) VALUES (:id, :code, :area, :name,"
+                "INSERT INTO geo.grid (id, code, area_id, name, geom, area_m2, origin)"
+                " VALUES (:id, :code, :area, :name,"
                 " ST_Multi(ST_GeomFromWKB(:g, 4326)), ST_Area(ST_GeomFromWKB(:g, 4326)::geography), 'uploaded')"
             ),
             {
@@ -211,7 +212,8 @@ def _figures(session: Session, town: Town) -> None:
     for (community, grid, cell), figures in town.atoms.items():
         session.execute(
             text(
-                f"INSERT INTO stats.place_figures (community_id, grid_id, cell, {columns}) VALUES (:c_, :g_, :h_, {', '.join(':' + f for f in FIGURES)})"
+                f"INSERT INTO stats.place_figures (community_id, grid_id, cell, {columns})"
+                f" VALUES (:c_, :g_, :h_, {', '.join(':' + f for f in FIGURES)})"
             ),
             {"c_": community, "g_": grid, "h_": cell, **figures},
         )
@@ -286,7 +288,8 @@ def _accounts(session: Session, town: Town) -> None:
         )
         session.execute(
             text(
-                "INSERT INTO ops.user_session (token_hash, user_id, expires_at) VALUES (:t, :u, now() + interval '1 day')"
+                "INSERT INTO ops.user_session (token_hash, user_id, expires_at)"
+                " VALUES (:t, :u, now() + interval '1 day')"
             ),
             {"t": token, "u": user},
         )
