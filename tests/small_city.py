@@ -17,7 +17,7 @@ import h3
 import psycopg
 import pytest
 from shapely import box
-from shapely.geometry import MultiPolygon
+from shapely.geometry import MultiPolygon, Polygon
 from sqlalchemy import Engine, make_url
 
 from api import signin
@@ -129,6 +129,20 @@ def _cells(connection: psycopg.Connection, city: SmallCity) -> None:
         connection.execute(
             "INSERT INTO geo.cell VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
             (h3.str_to_int(cell), *parents, lng, lat, 10_700.0, land, land),
+        )
+        _overlaps(connection, city, cell)
+
+
+def _overlaps(connection: psycopg.Connection, city: SmallCity, cell: str) -> None:
+    """Which part of the cell lies in which area and grid, by PostGIS."""
+    outline = Polygon([(lng, lat) for lat, lng in h3.cell_to_boundary(cell)])
+    for unit in ("area", "grid"):
+        connection.execute(
+            f"""INSERT INTO geo.{unit}_cell ({unit}_id, cell, overlap_m2, share_of_cell, share_of_{unit})
+                SELECT u.id, %(cell)s, ST_Area(p.g::geography), ST_Area(p.g) / ST_Area(c.g), ST_Area(p.g) / ST_Area(u.geom)
+                FROM (SELECT ST_GeomFromWKB(%(wkb)s, 4326) AS g) c, geo.{unit} u,
+                LATERAL (SELECT ST_Intersection(u.geom, c.g) AS g) p WHERE ST_Area(p.g) > 0""",
+            {"cell": h3.str_to_int(cell), "wkb": outline.wkb},
         )
 
 

@@ -1,0 +1,98 @@
+"""The real server on a real port over the small city, and browsers (HTTP clients) signed in as each role."""
+
+from __future__ import annotations
+
+import io
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import httpx
+import pytest
+import uvicorn
+
+from api import logs
+from api.app import create_app
+from api.settings import ApiSettings
+from api.state import Engines
+from db.engine import make_engine
+from maps import memory
+from tests.small_city import PASSWORD, SmallCity
+
+
+@dataclass
+class Served:
+    """A running server: its address, its engines, everything it has logged."""
+
+    url: str
+    city: SmallCity
+    engines: Engines
+    log: io.StringIO
+    settings: ApiSettings
+
+    def browser(self, role: str | None = None, *, password: str = PASSWORD, **headers: str) -> httpx.Client:
+        """A client with its own cookies; signed in when a role is given."""
+        client = httpx.Client(base_url=self.url, headers=headers, timeout=60)
+        if role is not None:
+            answer = client.post("/api/session", json={"account": role, "password": password})
+            assert answer.status_code == 200, answer.text
+        return client
+
+
+def serve(city: SmallCity, settings: ApiSettings) -> Iterator[Served]:
+    """Run the server in a thread until the generator is closed."""
+    memory.forget()
+    log = io.StringIO()
+    logs.configure(settings.log_level, log)
+    engines = Engines(
+        owner=make_engine(city.url, 4),
+        app=make_engine(city.address("app"), 4),
+        pub_reader=make_engine(city.address("pub_reader"), 4),
+    )
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listening.bind(("127.0.0.1", 0))
+    listening.listen(64)
+    config = uvicorn.Config(create_app(settings, engines), log_config=None, access_log=False)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+    thread.start()
+    until = time.monotonic() + 20
+    while not server.started and time.monotonic() < until:
+        time.sleep(0.02)
+    assert server.started
+    try:
+        yield Served(f"http://127.0.0.1:{listening.getsockname()[1]}", city, engines, log, settings)
+    finally:
+        server.should_exit = True
+        thread.join(20)
+        listening.close()
+        engines.dispose()
+        memory.forget()
+
+
+@pytest.fixture
+def served(small_city: SmallCity) -> Iterator[Served]:
+    """A server of its own over a copy of the small city."""
+    yield from serve(small_city, ApiSettings())
+
+
+Browser = Callable[..., httpx.Client]
+
+
+@pytest.fixture
+def browser(served: Served) -> Iterator[Browser]:
+    """Opens clients by role and closes them after the test."""
+    opened: list[httpx.Client] = []
+
+    def open_one(role: str | None = None, **more: str) -> httpx.Client:
+        opened.append(served.browser(role, **more))
+        return opened[-1]
+
+    yield open_one
+    for client in opened:
+        client.close()
+
+
+__all__ = ["browser", "served"]
