@@ -52,7 +52,7 @@ BEGIN
   UPDATE register.employment SET counted = counted WHERE changes_on <= day;
   UPDATE register.schooling SET counted = counted WHERE changes_on <= day;
   UPDATE register.residence r SET counted = counted
-  FROM (SELECT DISTINCT p.id FROM generate_series(5, 85, 5) AS years
+  FROM (SELECT DISTINCT p.id FROM generate_series(0, 85, 5) AS years
         JOIN register.person p
           ON p.birth_date BETWEEN (a - make_interval(years => years))::date - 1
                               AND (day - make_interval(years => years))::date + 1) AS p

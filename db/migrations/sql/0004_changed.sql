@@ -78,13 +78,13 @@ END $$;
 
 CREATE FUNCTION stats.person_changed(olds register.person[], news register.person[]) RETURNS void
 LANGUAGE plpgsql AS $$
-DECLARE touched uuid[]; ended uuid[];
+DECLARE touched uuid[]; gone uuid[];
 BEGIN
   SELECT array_agg(n.id), array_agg(n.id) FILTER (WHERE n.valid_to IS DISTINCT FROM o.valid_to)
-  INTO touched, ended FROM unnest(olds) AS o JOIN unnest(news) AS n ON n.id = o.id
+  INTO touched, gone FROM unnest(olds) AS o JOIN unnest(news) AS n ON n.id = o.id
   WHERE (n.sex, n.birth_date, n.valid_to) IS DISTINCT FROM (o.sex, o.birth_date, o.valid_to);
   UPDATE register.residence SET counted = counted WHERE person_id = ANY (touched) AND superseded_at IS NULL;
-  UPDATE register.employment SET counted = counted WHERE person_id = ANY (ended) AND superseded_at IS NULL;
+  UPDATE register.employment SET counted = counted WHERE person_id = ANY (gone) AND superseded_at IS NULL;
 END $$;
 
 CREATE FUNCTION stats.household_changed(olds register.household[], news register.household[]) RETURNS void
@@ -143,7 +143,7 @@ BEGIN
         FROM (SELECT *, -1 AS sign FROM unnest(olds) UNION ALL SELECT *, 1 FROM unnest(news)) AS x
         WHERE counted <> 0 GROUP BY 1, 2, 3, 4 HAVING sum(sign) <> 0) AS net;
   PERFORM stats.apply(deltas);
-  UPDATE register.employment SET counted = counted WHERE superseded_at IS NULL AND employer_id IN (
+  UPDATE register.employment SET counted = counted WHERE employer_id IN (
     SELECT n.id FROM unnest(news) AS n JOIN unnest(olds) AS o ON o.id = n.id
     WHERE (n.cell, n.community_id, n.grid_id, n.industry, n.valid_to)
       IS DISTINCT FROM (o.cell, o.community_id, o.grid_id, o.industry, o.valid_to));
