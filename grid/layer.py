@@ -67,8 +67,13 @@ class LoadResult:
         self.warnings.append({"code": code, **params})
 
 
-def refuse(rows: pl.DataFrame, name: str, reason: str, params: str = "{}") -> pl.DataFrame:
-    """`rows` as rejected rows: `reason` (a code) at the field `name`; shapes are shown by kind, not in full."""
+def refuse(
+    rows: pl.DataFrame, name: str, reason: str, params: str = "{}", shows: str | None = None
+) -> pl.DataFrame:
+    """`rows` as rejected rows: `reason` (a code) at the field `name`; shapes are left out.
+
+    `params` (JSON) fills the words of the reason; `shows` names a parameter that takes the refused value instead.
+    """
     if not rows.height:
         return pl.DataFrame(schema=REJECTED)
     shown = [c for c in rows.columns if not c.startswith("__") and rows.schema[c] != pl.Binary]
@@ -81,10 +86,14 @@ def refuse(rows: pl.DataFrame, name: str, reason: str, params: str = "{}") -> pl
         pl.col("__line").alias("line"),
         pl.lit(name).alias("field"),
         pl.lit(reason).alias("reason"),
-        pl.lit(params).alias("params"),
+        (pl.lit(params) if shows is None else _named(shows, value)).alias("params"),
         value.alias("value"),
         pl.struct(shown).struct.json_encode().alias("row"),
     )
+
+
+def _named(parameter: str, value: pl.Expr) -> pl.Expr:
+    return pl.struct(value.fill_null("-").alias(parameter)).struct.json_encode()
 
 
 def collect(

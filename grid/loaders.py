@@ -126,7 +126,9 @@ def _on_this_level(
     conn: Connection, level: int, rows: pl.DataFrame, shapes: Shapes, result: LoadResult
 ) -> tuple[pl.DataFrame, Shapes]:
     """Refuses codes that another level already has: a code names one area."""
-    found = conn.execute("SELECT code FROM geo.area WHERE valid_to IS NULL AND level <> %s", (level,)).fetchall()
+    found = conn.execute(
+        "SELECT code FROM geo.area WHERE valid_to IS NULL AND level <> %s", (level,)
+    ).fetchall()
     taken = rows["code"].is_in([code for (code,) in found])
     result.rejected.append(refuse(rows.filter(taken), "code", "code_of_another_level"))
     return rows.filter(~taken), shapes[(~taken).to_numpy()]
@@ -140,7 +142,7 @@ def _with_parents(
         return rows, shapes, np.zeros(rows.height, dtype=np.int64)
     parents = tree.parents_of(rows["code"].to_list(), rows["parent_code"].to_list(), shapes, above)
     lost = pl.Series(parents == 0)
-    result.rejected.append(refuse(rows.filter(lost), "parent_code", "unknown_parent"))
+    result.rejected.append(refuse(rows.filter(lost), "parent_code", "unknown_parent", shows="parent"))
     kept = (~lost).to_numpy()
     return rows.filter(~lost), shapes[kept], parents[kept]
 
@@ -166,7 +168,7 @@ def load_grids(
     stated = _community_codes(rows, set(communities.codes))
     parents = tree.parents_of([""] * rows.height, stated, shapes, communities)
     lost = pl.Series(parents == 0)
-    result.rejected.append(refuse(rows.filter(lost), "area_code", "unknown_parent"))
+    result.rejected.append(refuse(rows.filter(lost), "area_code", "unknown_parent", shows="parent"))
     kept = (~lost).to_numpy()
     rows = rows.filter(~lost).with_columns(pl.Series("area_id", parents[kept], dtype=pl.Int64))
     rows, shapes = _numbered(rows, shapes[kept], communities, repository.grids(conn))
@@ -265,17 +267,18 @@ def _summary(findings: list[Finding]) -> dict[str, Any]:
     counts = Counter(f.kind for f in findings)
     shown = [
         {
-            "kind": f.kind,
-            "code": f.code,
-            "other_code": f.other_code,
+            "code": f"topology.{f.kind}",
+            "area": f.code or "-",
+            "other": f.other_code or "-",
             "lng": round(f.lng, 7),
             "lat": round(f.lat, 7),
             "area_m2": round(f.area_m2, 1),
-            "repair": f.repair,
+            "repair": f.repair or "-",
         }
         for f in largest_first(findings, _SHOWN)
     ]
-    return {"counts": dict(counts), "repaired": sum(f.repair is not None for f in findings), "largest": shown}
+    repaired = sum(f.repair is not None for f in findings)
+    return {"counts": dict(counts), "found": len(findings), "repaired": repaired, "largest": shown}
 
 
 def _missing(before: list[str], now: list[str], result: LoadResult) -> None:

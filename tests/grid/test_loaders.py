@@ -106,7 +106,9 @@ def test_the_tree_by_stated_code_by_digits_and_by_ground(conn: Any) -> None:
     ]
     assert result.accepted == 4
     refused = result.rejected_df.to_dicts()
-    assert [(r["line"], r["field"], r["reason"]) for r in refused] == [(5, "parent_code", "unknown_parent")]
+    assert [(r["line"], r["field"], r["reason"], r["params"]) for r in refused] == [
+        (5, "parent_code", "unknown_parent", '{"parent":"-"}')
+    ]
     name = conn.execute("SELECT name FROM geo.area WHERE code = 'x3'").fetchone()
     assert name == ("x3",)
 
