@@ -51,7 +51,7 @@ def _areas(session: Session, viewer: Viewer, words: str, limit: int) -> list[dic
             f"""SELECT p.id, p.code, p.name, p.name_en, p.level, {_BOX},
             {_PATH.format(geo=geo, ids="p.path", own="p.id")} AS path
             FROM {geo}.area p
-            WHERE p.valid_to IS NULL AND (p.name ILIKE :inside OR p.name_en ILIKE :inside OR p.code LIKE :begins)
+            WHERE p.valid_to IS NULL AND (p.name || ' ' || coalesce(p.name_en, '') || ' ' || p.code) ILIKE :inside
             ORDER BY (lower(:words) IN (lower(p.name), lower(p.name_en), p.code)) DESC NULLS LAST,
                      (p.name ILIKE :begins OR p.name_en ILIKE :begins) DESC NULLS LAST, p.level, p.code
             LIMIT :most"""  # noqa: S608
@@ -67,7 +67,7 @@ def _grids(session: Session, viewer: Viewer, words: str, limit: int) -> list[dic
         text(
             f"""SELECT p.id, p.code, p.name, {_BOX}, {_PATH.format(geo=geo, ids="a.path", own="0")} AS path
             FROM {geo}.grid p LEFT JOIN {geo}.area a ON a.id = p.area_id
-            WHERE p.valid_to IS NULL AND (p.code LIKE :begins OR p.name ILIKE :inside)
+            WHERE p.valid_to IS NULL AND (p.name || ' ' || p.code) ILIKE :inside
             ORDER BY (p.code = :words) DESC, p.code LIMIT :most"""  # noqa: S608
         ),
         {"inside": f"%{_like(words)}%", "begins": f"{_like(words)}%", "words": words, "most": limit},
