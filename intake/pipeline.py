@@ -31,6 +31,7 @@ from intake.coordinates import Bounds, effective_datum
 from intake.errors import DatumMissing
 from intake.findings import REJECTED
 from intake.reader import SourceReader
+from intake.reread import rows_as_read
 from intake.schema import Schema
 from intake.validation import Validator
 
@@ -74,6 +75,14 @@ class Reading(Iterator[Batch]):
         self.rows_rejected += rejected.height
         self.rows_read += accepted.height + rejected.height
         return Batch(accepted, rejected)
+
+    def as_read(self, rejected: pl.DataFrame) -> pl.DataFrame:
+        """``rejected`` (by a domain, after typing) with ``row`` and ``value`` as they are in the file.
+
+        Reads the file once more. A line that several files have is told apart by its value; where that fails, the row
+        stays as the domain gave it.
+        """
+        return rows_as_read(self.reader, self.mapping, rejected)
 
     @property
     def reasons(self) -> dict[str, int]:

@@ -7,6 +7,7 @@ Parsed by calamine, about ten times as fast as openpyxl; a sheet is held in memo
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import polars as pl
 import python_calamine as calamine
 
 from intake.errors import SourceError
-from intake.reader import ReaderOptions, SourceReader
+from intake.reader import FAULT, REST, ReaderOptions, SourceReader
 from intake.readers.archive import check_workbook
 from intake.readers.frames import marked
 from intake.readers.headers import find_layout, name_columns
@@ -122,7 +123,7 @@ class ExcelReader(SourceReader):
         titles = layout.titles if self.options.header_rows is None else 0
         height = self.options.header_rows or layout.rows
         header = rows[titles : titles + height]
-        width = max((c + 1 for row in header for c, cell in enumerate(row) if cell), default=0)
+        width = max((c + 1 for row in rows[titles:] for c, cell in enumerate(row) if cell), default=0)
         if width > self.options.limits.columns:
             limit = self.options.limits.columns
             raise SourceError("source.too_many_columns", file=str(self.path), found=width, limit=limit)
@@ -164,7 +165,20 @@ class ExcelReader(SourceReader):
             pl.Series(name, [_text(row[c]) if c < len(row) else None for row in rows], dtype=pl.String)
             for c, name in enumerate(self.headers)
         ]
-        return marked(columns, pl.Series(lines, dtype=pl.Int64))
+        frame = marked(columns, pl.Series(lines, dtype=pl.Int64))
+        width = len(self.headers)
+        beyond = [[_text(cell) for cell in row[width:]] for row in rows]
+        if not any(any(cells) for cells in beyond):
+            return frame
+        told = [
+            json.dumps({"found": width + len(cells), "expected": width, "rest": cells}, ensure_ascii=False)
+            if any(cells)
+            else None
+            for cells in beyond
+        ]
+        rest = pl.Series(told, dtype=pl.String)
+        fault = pl.when(rest.is_not_null()).then(pl.lit("too_many_fields")).otherwise(FAULT)
+        return frame.with_columns(fault.alias(FAULT), rest.alias(REST))
 
     def close(self) -> None:
         self._book.close()
