@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from db.settings import DbSettings
+from demo import basemap
 from demo.city import Ground, chunk_count, draw_ground, populate
 from demo.city_file import city_file
 from demo.errors import FolderNotOursError
@@ -50,6 +51,8 @@ def generate(size: str = "district", seed: int = 1, folder: Path | None = None, 
     ground = draw_ground(kind, seed)
     tell("layers", 0.1)
     write_layers(ground, partial)
+    tell("basemap", 0.15)
+    basemap.build(partial, ground)
     facts = _write_people(ground, partial, Spoiler(seed) if flaws else None, tell)
     (partial / "city.toml").write_text(city_file(), encoding="utf-8")
     (partial / MANIFEST).write_bytes(orjson.dumps(wanted | facts, option=orjson.OPT_INDENT_2))

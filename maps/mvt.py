@@ -29,17 +29,21 @@ POLYGON: Final = 3
 
 @dataclass(frozen=True)
 class Shapes:
-    """Shapes of a tile as encoded geometry: ``data`` bytes of all, ``lengths`` of each (0 = nothing to draw)."""
+    """Shapes of a tile as encoded geometry: ``data`` bytes of all, ``lengths`` of each (0 = nothing to draw).
+
+    ``kind`` is one for all or one for each.
+    """
 
     data: NDArray[np.uint8]
     lengths: NDArray[np.int64]
-    kind: int = POLYGON
+    kind: int | NDArray[np.uint64] = POLYGON
 
-    def take(self, keep: NDArray[np.bool_]) -> Shapes:
-        """Only the shapes where ``keep`` is true."""
+    def take(self, keep: NDArray[np.bool_] | NDArray[np.int64]) -> Shapes:
+        """Only the shapes where ``keep`` is true, or those of the numbers in ``keep`` in their order."""
         starts = np.cumsum(self.lengths) - self.lengths
         chosen = self.lengths[keep]
-        return Shapes(self.data[varints.ragged(starts[keep], chosen)], chosen, self.kind)
+        kind = self.kind if isinstance(self.kind, int) else self.kind[keep]
+        return Shapes(self.data[varints.ragged(starts[keep], chosen)], chosen, kind)
 
 
 def points(places: NDArray[np.float64]) -> Shapes:
@@ -194,7 +198,9 @@ def layer(name: str, shapes: Shapes, ids: NDArray[np.uint64], columns: Sequence[
         shapes = shapes.take(drawn)
         ids = ids[drawn]
         columns = [Column(c.name, c.index[drawn], c.table, c.size) for c in columns]
-    tags, tag_lengths = _tags(columns)
+    tags, tag_lengths = (
+        _tags(columns) if columns else (np.empty(0, dtype=np.uint8), np.zeros(ids.size, dtype=np.int64))
+    )
     head = b"\x78\x02" + b"\x0a" + _varint(len(name.encode())) + name.encode()
     keys = b"".join(b"\x1a" + _varint(len(c.name)) + c.name.encode() for c in columns)
     body = b"".join(
