@@ -106,12 +106,13 @@ def _data(
 
 def _legend(drawn: LayerValues, classed: Breaks, told: dict[str, Any], lang: str) -> dict[str, Any]:
     unit = in_language(drawn.layer.unit, lang)
+    whole = all(float(upper).is_integer() for upper in classed.upper)
     rows = []
     low = classed.minimum
     for upper, colour, count in zip(classed.upper, told["colors"], classed.counts, strict=True):
-        between = number(upper, lang) if low == upper else f"{number(low, lang)} – {number(upper, lang)}"
+        between = number(upper) if low == upper else f"{number(low)} – {number(upper)}"
         rows.append({"color": colour, "text": between, "count": count})
-        low = upper
+        low = upper + 1 if whole else upper
     if told["withheld_n"]:
         rows.append({"color": "", "text": word("withheld", lang), "count": told["withheld_n"]})
     exactness = word(drawn.exactness, lang)
@@ -120,13 +121,12 @@ def _legend(drawn: LayerValues, classed: Breaks, told: dict[str, Any], lang: str
     return {"title": in_language(drawn.layer.title, lang), "notes": notes, "rows": rows}
 
 
-def number(value: float | None, lang: str) -> str:
+def number(value: float | None) -> str:
     """A figure with its thousands grouped.
 
-    >>> number(12345.0, "en"), number(0.25, "zh-CN")
+    >>> number(12345.0), number(0.25)
     ('12,345', '0.25')
     """
-    del lang
     if value is None:
         return ""
     return f"{int(value):,}" if float(value).is_integer() else f"{value:,.4g}"

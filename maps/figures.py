@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from maps.viewer import Viewer
 
 Geography = Literal["cell", "grid", "area"]
+GEOGRAPHIES: Final = frozenset({"cell", "grid", "area"})
 AREA: Final = "area_km2"
 MONTHLY: Final = frozenset({"residents", "registered", "floating", "jobs", "moved_in", "moved_out"})
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from maps.catalogue import catalogue
 from maps.classes import Breaks, breaks
-from maps.figures import Geography, Places
+from maps.errors import BadGeographyError
+from maps.figures import GEOGRAPHIES, Geography, Places
 from maps.palettes import Theme, sequential
 from maps.territory import base_resolution
 from maps.values import LayerValues, layer_values
@@ -22,7 +23,12 @@ if TYPE_CHECKING:
 def places_for(
     session: Session, viewer: Viewer, geography: Geography, resolution: int | None, level: int | None
 ) -> Places:
-    """The places a legend is made from; without a resolution, cells one step above the finest."""
+    """The places a legend is made from; without a resolution, cells one step above the finest.
+
+    Raises BadGeographyError for anything but "cell", "grid" and "area", and for areas without a level.
+    """
+    if geography not in GEOGRAPHIES or (geography == "area" and level is None):
+        raise BadGeographyError(geography=geography, layer="level" if geography == "area" else "")
     if geography == "cell" and resolution is None:
         resolution = base_resolution(session, viewer) - 1
     return Places(

@@ -40,7 +40,6 @@ class OneFileMap(folium.Map):
         super().__init__(
             location=[(south + north) / 2, (west + east) / 2],
             tiles=None,
-            control_scale=True,
             prefer_canvas=True,
             attribution_control=False,
         )
@@ -162,6 +161,7 @@ class Data(MacroElement):
             return box;
           };
           legend.addTo(map);
+          L.control.scale({ imperial: false }).addTo(map);
         })({{ this._parent.get_name() }}, {{ this.told }});
         {% endmacro %}"""
     )

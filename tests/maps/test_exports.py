@@ -77,7 +77,9 @@ def test_geoparquet(as_role, town):
 def test_only_what_touches_the_box(as_role):
     session, viewer = as_role("steward")
     west = (114.30, 30.60, 114.304, 30.62)
-    made = pd.read_csv(io.BytesIO(layer_table(session, viewer, "residents", "grid", bbox=west, lang="en").csv()))
+    made = pd.read_csv(
+        io.BytesIO(layer_table(session, viewer, "residents", "grid", bbox=west, lang="en").csv())
+    )
     assert set(made["Grid"]) == {1, 5, 9, 13}
 
 
