@@ -13,6 +13,7 @@ import {
   monthsBack,
   nameOf,
   ticks,
+  wrap,
 } from '../src/lib/format';
 
 describe('numbers', () => {
@@ -91,5 +92,16 @@ describe('ticks', () => {
   it('are whole for counts of a few', () => {
     expect(ticks(3, 4, true).every(Number.isInteger)).toBe(true);
     expect(ticks(0)).toEqual([0, 1]);
+  });
+});
+
+describe('labels', () => {
+  it('break at a word or between characters, once, and end in an ellipsis where they must', () => {
+    expect(wrap('Jobs', 10)).toEqual(['Jobs']);
+    expect(wrap('Floating residents without a permit', 24)).toEqual(['Floating residents', 'without a permit']);
+    expect(wrap('持有效居住证的流动人口', 14)).toEqual(['持有效居住证的', '流动人口']);
+    const long = wrap('Information transmission, software and information technology services', 20);
+    expect(long).toHaveLength(2);
+    expect(long[1]?.endsWith('…')).toBe(true);
   });
 });

@@ -144,3 +144,27 @@ export function ticks(max: number, target = 4, whole = false): number[] {
   const count = Math.ceil(max / step - 1e-9);
   return Array.from({ length: count + 1 }, (_, index) => Number((index * step).toPrecision(12)));
 }
+
+const isWide = (text: string, index: number): boolean => text.charCodeAt(index) > 0x2e80;
+
+/** How many narrow letters a text is as wide as; Chinese characters count twice. */
+function widthOf(text: string): number {
+  let sum = 0;
+  for (let index = 0; index < text.length; index += 1) sum += isWide(text, index) ? 1.95 : 1;
+  return sum;
+}
+
+/** A label on one line or two, each at most `room` narrow letters wide; what is left over becomes an ellipsis. */
+export function wrap(text: string, room: number): string[] {
+  if (widthOf(text) <= room) return [text];
+  let cut = 0;
+  for (let index = 1; index < text.length && widthOf(text.slice(0, index)) <= room; index += 1) {
+    if (text[index] === ' ' || isWide(text, index)) cut = index;
+  }
+  if (!cut) cut = Math.max(1, Math.floor(room) - 1);
+  const rest = text.slice(cut).trim();
+  if (widthOf(rest) <= room) return [text.slice(0, cut), rest];
+  let end = rest.length;
+  while (end > 1 && widthOf(rest.slice(0, end)) + 1 > room) end -= 1;
+  return [text.slice(0, cut), `${rest.slice(0, end).trim()}…`];
+}

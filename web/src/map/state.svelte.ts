@@ -21,6 +21,10 @@ class MapState {
   pointed = $state<string | null>(null);
   /** Set by the map once it is there. */
   fit: ((bounds: Bounds) => void) | null = null;
+  /** Brings a unit into view where it is not; one that can be seen stays where it is. */
+  reveal: ((bounds: Bounds) => void) | null = null;
+  /** Whether the selection came from a click on the map, which must not move under the hand. */
+  clicked = false;
   zoomBy: ((steps: number) => void) | null = null;
   jump: ((lng: number, lat: number, zoom: number) => void) | null = null;
 }

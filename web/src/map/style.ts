@@ -23,6 +23,8 @@ export interface MapScene {
 export const DATA = 'data';
 export const HIT = 'data-hit';
 export const HATCH = 'hatch';
+/** The legend shows its colours at the same strength. */
+export const FILL_OPACITY = 0.82;
 
 /** Fonts of the reader's own machine, in the order they are tried; no `glyphs` in the style keeps it that way. */
 const FONT = ['PingFang SC', 'Microsoft YaHei', 'Noto Sans CJK SC', 'Noto Sans SC', 'WenQuanYi Micro Hei', 'sans-serif'];
@@ -66,8 +68,8 @@ export function classColour(legend: Legend): ExpressionSpecification | string {
 }
 
 function heatColour(colours: string[]): ExpressionSpecification {
-  const stops = colours.flatMap((colour, index) => [0.08 + (0.92 * (index + 1)) / colours.length, colour]);
-  return ['interpolate', ['linear'], ['heatmap-density'], 0, 'rgba(0,0,0,0)', 0.05, 'rgba(0,0,0,0)', ...stops] as unknown as ExpressionSpecification;
+  const stops = colours.flatMap((colour, index) => [0.12 + (0.88 * index) / Math.max(1, colours.length - 1), colour]);
+  return ['interpolate', ['linear'], ['heatmap-density'], 0, `${colours[0] ?? '#000000'}00`, 0.04, `${colours[0] ?? '#000000'}00`, ...stops] as unknown as ExpressionSpecification;
 }
 
 /** A world-wide sheet with the territory cut out of it. */
@@ -132,6 +134,11 @@ function ground(scene: MapScene, ink: typeof LIGHT): LayerSpecification[] {
   return out;
 }
 
+/** About two and a half edges of the hexagons drawn at each zoom, whose resolution steps at 9, 11 and 13. */
+const HEAT_RADIUS = [
+  'interpolate', ['exponential', 2], ['zoom'], 6, 3, 8.999, 23, 9, 8.5, 10.999, 34, 11, 13, 12.999, 52, 13, 20, 14, 40, 15, 80, 16, 160,
+] as unknown as ExpressionSpecification;
+
 const ROAD_WIDTH = (scale: number): ExpressionSpecification => {
   const size = (main: number, second: number, small: number) => [
     'match', ['get', 'class'], ['motorway', 'trunk', 'ring', 'expressway', 'primary', 'arterial'], main * scale,
@@ -147,8 +154,14 @@ function roads(scene: MapScene, ink: typeof LIGHT): LayerSpecification[] {
   return [
     {
       id: 'road', type: 'line', source: 'basemap', 'source-layer': 'roads',
+      filter: ['!=', ['get', 'class'], 'rail'],
       layout: { 'line-cap': 'round', 'line-join': 'round' },
-      paint: { 'line-color': ink.road, 'line-width': ROAD_WIDTH(1), 'line-opacity': scene.layer ? 0.55 : 1 },
+      paint: { 'line-color': ink.road, 'line-width': ROAD_WIDTH(1), 'line-opacity': scene.layer ? (scene.dark ? 0.5 : 0.4) : 1 },
+    },
+    {
+      id: 'rail', type: 'line', source: 'basemap', 'source-layer': 'roads', minzoom: 11,
+      filter: ['==', ['get', 'class'], 'rail'],
+      paint: { 'line-color': ink.unit, 'line-width': 1.4, 'line-dasharray': [4, 2], 'line-opacity': 0.6 },
     },
   ];
 }
@@ -167,8 +180,8 @@ function figures(scene: MapScene, ink: typeof LIGHT): LayerSpecification[] {
         id: 'heat', type: 'heatmap', ...base, filter: known,
         paint: {
           'heatmap-weight': ['min', 1, ['/', ['get', 'v'], most]],
-          'heatmap-intensity': 0.55,
-          'heatmap-radius': ['interpolate', ['exponential', 2], ['zoom'], 8, 9, 13, 14, 14, 24, 15, 46, 16, 92],
+          'heatmap-intensity': 0.21,
+          'heatmap-radius': HEAT_RADIUS,
           'heatmap-color': heatColour(legend.colors),
           'heatmap-opacity': 0.8,
         },
@@ -176,19 +189,21 @@ function figures(scene: MapScene, ink: typeof LIGHT): LayerSpecification[] {
     } else {
       out.push({
         id: 'classes', type: 'fill', ...base, filter: known,
-        paint: { 'fill-color': classColour(legend), 'fill-opacity': scene.dark ? 0.72 : 0.78, 'fill-antialias': true },
+        paint: { 'fill-color': classColour(legend), 'fill-opacity': FILL_OPACITY, 'fill-antialias': true },
       });
     }
   }
   out.push({ id: 'withheld', type: 'fill', ...base, filter: ['==', ['get', 'w'], 1], paint: { 'fill-pattern': HATCH } });
-  out.push({
-    id: 'outline', type: 'line', ...base,
-    paint: {
-      'line-color': scene.geography === 'cell' ? ink.ground : ink.unit,
-      'line-width': scene.geography === 'cell' ? 0.5 : ['interpolate', ['linear'], ['zoom'], 9, 0.4, 15, 1],
-      'line-opacity': scene.look === 'heat' ? 0.25 : 0.7,
-    },
-  });
+  if (scene.look !== 'heat' || scene.geography !== 'cell') {
+    out.push({
+      id: 'outline', type: 'line', ...base,
+      paint: {
+        'line-color': scene.geography === 'cell' ? ink.ground : ink.unit,
+        'line-width': scene.geography === 'cell' ? 0.5 : ['interpolate', ['linear'], ['zoom'], 9, 0.4, 15, 1],
+        'line-opacity': 0.7,
+      },
+    });
+  }
   if (scene.geography === 'cell') {
     out.push({
       id: 'grids', type: 'line', source: 'grids', 'source-layer': 'grids', minzoom: 14,
@@ -224,7 +239,8 @@ function marks(scene: MapScene, ink: typeof LIGHT): LayerSpecification[] {
 
 function labels(scene: MapScene, ink: typeof LIGHT): LayerSpecification[] {
   if (!scene.city.basemap) return [];
-  const name = scene.lang === 'en' ? ['coalesce', ['get', 'name_en'], ['get', 'name']] : ['coalesce', ['get', 'name'], ['get', 'name_en']];
+  const [own, other] = scene.lang === 'en' ? ['name_en', 'name'] : ['name', 'name_en'];
+  const name = ['case', ['to-boolean', ['get', own]], ['get', own], ['coalesce', ['get', other], '']];
   const rank = ['to-number', ['get', 'rank'], 5];
   const paint = { 'text-color': ink.label, 'text-halo-color': ink.halo, 'text-halo-width': 1.4 };
   return [
