@@ -75,3 +75,9 @@ class BasemapUnreadableError(MapError):
     """The basemap is not a PMTiles archive of vector tiles, or is cut short; params: file, detail."""
 
     code = "basemap.unreadable"
+
+
+class NotebookSessionError(MapError):
+    """The session a notebook was given has ended or never was; params: variable, told (the app's own words)."""
+
+    code = "notebook_session"
