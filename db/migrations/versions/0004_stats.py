@@ -16,9 +16,10 @@ SQL = Path(__file__).parent.parent / "sql"
 COUNTED = ("building", "dwelling", "household", "residence", "employer", "employment", "schooling")
 LIVE = "current_setting('hexward.bulk', true) IS DISTINCT FROM 'on'"
 
+# Generic plans: the statements are wide, and planning them anew for every change costs five times their execution.
 ON_CHANGE = """
 CREATE FUNCTION stats.on_{table}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp AS $$
+SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan AS $$
 DECLARE olds register.{table}[]; news register.{table}[];
 BEGIN
   IF TG_OP <> 'INSERT' THEN SELECT array_agg(o) INTO olds FROM old_rows AS o; END IF;
