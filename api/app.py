@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from starlette.middleware.gzip import GZipMiddleware
 
 import db.engine
-from api import errors, frontend, routes
+from api import errors, frontend, openapi_page, routes
 from api.guard import Guard
 from api.metrics import Metrics
 from api.settings import ApiSettings
@@ -45,6 +45,7 @@ def create_app(settings: ApiSettings | None = None, engines: Engines | None = No
     app.state.hexward = state
     errors.install(app)
     routes.install(app)
+    openapi_page.install(app)
     frontend.install(app, settings.web_dist)
     app.add_middleware(GZipMiddleware, minimum_size=1024, compresslevel=5)
     app.add_middleware(Guard, settings=settings, metrics=state.metrics)

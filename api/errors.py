@@ -61,6 +61,7 @@ STATUS: dict[str, int] = {
     "copy_type": 500,
     "identity_key": 500,
     "basemap.none": 404,
+    "basemap.unreadable": 500,
     "account": 422,
     "database.unavailable": 503,
     "database.not_migrated": 503,

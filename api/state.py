@@ -39,6 +39,7 @@ class State:
     metrics: Metrics
     roles: Recent = field(default_factory=lambda: Recent(10_000))
     looks: Recent = field(default_factory=lambda: Recent(50_000))
+    recent: Recent = field(default_factory=lambda: Recent(100))
 
 
 def state_of(request: Request) -> State:

@@ -11,8 +11,10 @@ from sqlalchemy import text
 from starlette.responses import Response
 
 from api.answers import json_answer
+from api.routes.basemap import file_of as basemap_file
 from api.state import State, state_of
 from db.errors import HexwardError
+from maps import basemap
 
 router = APIRouter(prefix="/api", tags=["city"])
 
@@ -61,5 +63,14 @@ def describe_city(state: State) -> dict[str, Any]:
             "demo_accounts": [] if accounts is None else [dict(a) for a in accounts.mappings()],
             "as_of": as_of,
             "today": datetime.now(ZoneInfo(row["zone"])).date(),
-            "basemap": None,
+            "basemap": _basemap(row["config"]),
         }
+
+
+def _basemap(config: dict[str, Any]) -> dict[str, Any] | None:
+    """Where the base map's tiles are, None when the city has none or its file has gone."""
+    file = basemap_file(config)
+    if file is None or not file.is_file():
+        return None
+    facts = basemap.facts(file)
+    return {"tiles": "/api/basemap/{z}/{x}/{y}.mvt", "minzoom": facts.minzoom, "maxzoom": facts.maxzoom}
