@@ -9,6 +9,7 @@ import {
   formatMoment,
   formatMonth,
   formatNumber,
+  mask,
   monthEnd,
   monthsBack,
   nameOf,
@@ -103,5 +104,14 @@ describe('labels', () => {
     const long = wrap('Information transmission, software and information technology services', 20);
     expect(long).toHaveLength(2);
     expect(long[1]?.endsWith('…')).toBe(true);
+  });
+});
+
+describe('masking', () => {
+  it('covers ID and telephone numbers wherever they stand, and nothing short', () => {
+    expect(mask('11010519491231002X')).toBe('110105**********2X');
+    expect(mask('tel 13812345678, room 1203')).toBe('tel 138******78, room 1203');
+    expect(mask('1949-12-31')).toBe('1949-12-31');
+    expect(mask('张三')).toBe('张三');
   });
 });

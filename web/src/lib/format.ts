@@ -168,3 +168,11 @@ export function wrap(text: string, room: number): string[] {
   while (end > 1 && widthOf(rest.slice(0, end)) + 1 > room) end -= 1;
   return [text.slice(0, cut), `${rest.slice(0, end).trim()}…`];
 }
+
+/** ID numbers keep their first 6 and last 2 signs, other long numbers (telephones, accounts) their first 3 and last 2. */
+export function mask(text: string): string {
+  return text.replace(/\d[\dA-Za-z]{9,}/g, (found) => {
+    const kept = found.length >= 15 ? 6 : 3;
+    return found.slice(0, kept) + '*'.repeat(found.length - kept - 2) + found.slice(-2);
+  });
+}

@@ -181,7 +181,8 @@ export interface Run {
   rows_unchanged: number | null;
   warnings: unknown[] | null;
   error: Record<string, unknown> | null;
-  mapping: Record<string, string> | null;
+  /** Only with a single run. */
+  mapping?: Record<string, string> | null;
   datum: string | null;
   encoding: string | null;
 }
