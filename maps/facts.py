@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from maps.viewer import Exactness, Viewer
 
 # one array instead of a hundred columns: the driver then describes and converts one value
-_FIGURES: Final = "ARRAY[" + ", ".join(f"{name}::float8" for name in FIGURES) + "]"
+FIGURE_ARRAY: Final = "ARRAY[" + ", ".join(f"{name}::float8" for name in FIGURES) + "]"
 _SUMS: Final = "ARRAY[" + ", ".join(f"sum({name})::float8" for name in FIGURES) + "]"
 _MONTH_COLUMNS: Final = ", ".join(("month", *SERIES))
 MONTHS: Final = 36
@@ -100,7 +100,7 @@ def _exact(session: Session, viewer: Viewer, unit: Unit | Parent) -> dict[str, f
 def _row(session: Session, schema: str, unit: Unit | Parent) -> dict[str, float | None] | None:
     # the kind stands in the statement itself, so that a plan made for any key is a good one
     where = f"unit_kind = '{unit.kind}' AND unit_id = :key"
-    query = text(f"SELECT {_FIGURES} FROM {schema}.unit_figures WHERE {where}")  # noqa: S608
+    query = text(f"SELECT {FIGURE_ARRAY} FROM {schema}.unit_figures WHERE {where}")  # noqa: S608
     row = session.scalar(query, {"key": unit.key})
     return None if row is None else dict(zip(FIGURES, row, strict=True))
 
