@@ -1,4 +1,4 @@
-"""The figures of a dashboard straight from the register's rows, by index: what the kept figures are measured against."""
+"""The figures of a dashboard straight from the register's rows, by index: what kept figures are measured against."""
 
 from __future__ import annotations
 
@@ -49,7 +49,8 @@ _BUILDINGS = """SELECT (SELECT count(*) FROM register.building WHERE {place} = :
   (SELECT count(*) FROM register.employer WHERE {place} = :key) AS employers"""
 _JOBS = """SELECT f.industry, count(*) AS n, count(*) FILTER (WHERE e.insured) AS insured
 FROM register.employment e JOIN register.employer f ON f.id = e.employer_id
-WHERE e.{place} = :key AND e.superseded_at IS NULL AND e.valid_from <= :day AND (e.valid_to IS NULL OR e.valid_to > :day)
+WHERE e.{place} = :key AND e.superseded_at IS NULL AND e.valid_from <= :day
+  AND (e.valid_to IS NULL OR e.valid_to > :day)
 GROUP BY 1"""
 _SERIES = """
 WITH m AS (SELECT month::date, (month + interval '1 month')::date - 1 AS day
