@@ -191,7 +191,10 @@ def _gb18030_score(data: npt.NDArray[np.uint8]) -> float:
 
 
 def _big5_score(data: npt.NDArray[np.uint8]) -> float:
-    """Mean usualness of the characters as Big5: 1 for level 1, less for level 2 and symbols, -3 for none."""
+    """Mean usualness of the characters as Big5: 1 for level 1, less for level 2 and symbols, -3 for none.
+
+    Two of five Big5 characters have a trail byte below 0x80; GB 2312 has none, so text without any is hardly Big5.
+    """
     lead, trail, broken = _pairs(data)
     if not len(lead):
         return -3.0
@@ -200,7 +203,8 @@ def _big5_score(data: npt.NDArray[np.uint8]) -> float:
     value[valid & (lead >= 0xA4) & (lead <= 0xC6)] = 1.0
     value[valid & (lead >= 0xC9) & (lead <= 0xF9)] = 0.1
     value[valid & (lead >= 0xA1) & (lead <= 0xA3)] = 0.8
-    return float((value.sum() - 3.0 * broken) / (len(lead) + broken))
+    unlikely = 0.0 if (trail < 0x80).any() else 1.0 - 0.6 ** len(lead)
+    return float((value.sum() - 3.0 * broken) / (len(lead) + broken)) - unlikely
 
 
 def _latin_score(data: npt.NDArray[np.uint8]) -> float:

@@ -35,7 +35,7 @@ def find_layout(first: Sequence[Row], merged: frozenset[tuple[int, int]] = froze
     Layout(titles=0, rows=1)
     """
     titles = 0
-    while titles + 1 < len(first) and _is_title(first[titles], first[titles + 1 :]):
+    while titles + 1 < len(first) and _is_title(first, titles, merged):
         titles += 1
     rows = 1
     while (
@@ -51,11 +51,13 @@ def _filled(row: Row) -> list[str]:
     return [cell.strip() for cell in row if cell is not None and cell.strip()]
 
 
-def _is_title(row: Row, below: Sequence[Row]) -> bool:
-    """One thing said across the row (or nothing), where the table below has several columns."""
-    return len(set(_filled(row))) <= 1 and max(len(_filled(other)) for other in below) > max(
-        1, len(set(_filled(row)))
+def _is_title(first: Sequence[Row], number: int, merged: frozenset[tuple[int, int]]) -> bool:
+    """One cell (or one merged across the row, or nothing) where the table below has several columns."""
+    filled = [column for column, cell in enumerate(first[number]) if cell and cell.strip()]
+    one = len(filled) <= 1 or (
+        len(set(_filled(first[number]))) == 1 and all((number, column) in merged for column in filled)
     )
+    return one and max(len(_filled(other)) for other in first[number + 1 :]) > 1
 
 
 def _continues(first: Sequence[Row], top: int, number: int, merged: frozenset[tuple[int, int]]) -> bool:  # noqa: PLR0911 - a list of cases
