@@ -55,8 +55,13 @@ _RESIDENCE: Final = (
 )  # fmt: skip
 
 
-def load_persons(conn: Connection, source: Source, batches: Iterable[Batch], run_id: int) -> LoadResult:
-    """Persons, households and residences; a row whose dwelling is unknown is refused."""
+def load_persons(
+    conn: Connection, source: Source, batches: Iterable[Batch], run_id: int, *, aside: bool = True
+) -> LoadResult:
+    """Persons, households and residences; a row whose dwelling is unknown is refused.
+
+    ``aside=False`` leaves keys and indexes on the empty tables while they are filled (for comparison only).
+    """
     result, safe = LoadResult(), vault()
     dwellings = read_known(conn, "select key, id, cell, community_id, grid_id from register.dwelling", PLACED)
     ready = (_ready(batch.accepted, dwellings, safe, result) for batch in batches)
@@ -64,7 +69,7 @@ def load_persons(conn: Connection, source: Source, batches: Iterable[Batch], run
         update_people(conn, ready, run_id, result)
         return result
     filling = _Filling(conn, run_id, result, as_of(conn))
-    with bulk(conn, TABLES):
+    with bulk(conn, TABLES if aside else ()):
         for rows in ready:
             filling.take(rows)
     result.rebuild = True

@@ -147,7 +147,10 @@ def _table(conn: Connection, source: Source, run_id: int) -> int:
 
 
 def _stored(conn: Connection, table: int) -> pl.DataFrame:
-    query = f"select variable, area_id, estimate, moe from stats.areal_figure where table_id = {table:d} order by 1, 2"  # noqa: S608
+    query = (
+        "select variable, area_id as source, estimate as value, moe from stats.areal_figure"  # noqa: S608
+        f" where table_id = {table:d} order by 1, 2"
+    )
     return read_frame(conn, query, _FIGURES)
 
 
@@ -224,7 +227,8 @@ def _order(first: str | None) -> list[str]:
 def _links(conn: Connection) -> pl.DataFrame:
     """Which cells an area has, and what weighs in each: dwellings, m2 of residential land, m2 of land."""
     query = (
-        "select x.area_id, x.cell, x.dwellings, c.residential_m2 * x.share_of_cell, c.land_m2 * x.share_of_cell"
+        "select x.area_id as source, x.cell as target, x.dwellings, c.residential_m2 * x.share_of_cell as residential,"
+        " c.land_m2 * x.share_of_cell as area"
         " from geo.area_cell x join geo.cell c using (cell) order by 1, 2"
     )
     return read_frame(conn, query, _LINKS)
