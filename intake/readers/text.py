@@ -161,10 +161,17 @@ class _Scanner:
         self.blank = 0
         self.rollbacks = 0
         self._carry = b""
+        self._waiting: list[bytes] = []
 
-    def _take(self, piece: bytes) -> None:
-        self.buffer = np.frombuffer(self._carry + piece, dtype=np.uint8)
-        self._carry = b""
+    def _take(self, piece: bytes, last: bool) -> bool:
+        """Whether there is enough to scan: an unfinished record is not looked at again before it has doubled."""
+        self._waiting.append(piece)
+        more = sum(map(len, self._waiting))
+        if not last and more < min(len(self._carry), self.limits.record_bytes):
+            return False
+        self.buffer = np.frombuffer(b"".join((self._carry, *self._waiting)), dtype=np.uint8)
+        self._carry, self._waiting = b"", []
+        return True
 
     def _keep(self, position: int, line: int, last: bool) -> None:
         self._carry = b"" if last else self.buffer[position:].tobytes()
@@ -198,13 +205,15 @@ class _Scanner:
 
     def boundaries(self, piece: bytes, last: bool) -> list[tuple[int, int, int, int]]:
         """(first byte, byte after, line, flags) of each record."""
-        self._take(piece)
+        if not self._take(piece, last):
+            return []
         _, _, found, position, line = self._scan(0, last, self.line)
         self._keep(position, line, last)
         return [(int(r[0]), int(r[1]), int(r[2]), int(r[4])) for r in found]
 
     def frames(self, piece: bytes, last: bool) -> Iterator[pl.DataFrame]:
-        self._take(piece)
+        if not self._take(piece, last):
+            return
         position, line = 0, self.line
         while True:
             starts, ends, found, stop, stop_line = self._scan(position, last, line)
