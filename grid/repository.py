@@ -1,14 +1,19 @@
 """The only SQL on areas, grids and cells; callers bring the connection and its transaction."""
 
+# Statements are put together from texts in this file only; values travel as parameters.
+# ruff: noqa: S608
+
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import shapely
+from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 if TYPE_CHECKING:
@@ -112,6 +117,90 @@ def version(conn: Connection) -> str:
     ).fetchone()
     assert row is not None
     return str(row[0])
+
+
+_AREA = """SELECT a.id, a.code, a.level, l.key AS level_key, a.name, a.name_en, a.parent_id, a.area_m2,
+  a.valid_from, a.valid_to, ARRAY[ST_XMin(a.geom), ST_YMin(a.geom), ST_XMax(a.geom), ST_YMax(a.geom)] AS bbox
+  FROM geo.area a JOIN geo.area_level l USING (level)"""
+_GRID = """SELECT g.id, g.code, g.name, g.area_id, g.area_m2, g.origin, g.officer_patch, g.valid_from, g.valid_to,
+  ARRAY[ST_XMin(g.geom), ST_YMin(g.geom), ST_XMax(g.geom), ST_YMax(g.geom)] AS bbox FROM geo.grid g"""
+_ON = """({0}.valid_to IS NULL OR {0}.valid_to > %(on)s::date)
+  AND (%(on)s::date IS NULL OR {0}.valid_from <= %(on)s::date)"""
+
+
+def _dicts(conn: Connection, query: str, params: dict[str, Any]) -> list[dict[str, Any]]:
+    with conn.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(query, params).fetchall()
+
+
+def ancestors(conn: Connection, area_id: int) -> list[dict[str, Any]]:
+    """An area and all above it, root first."""
+    return _dicts(
+        conn,
+        f"{_AREA} JOIN geo.area leaf ON a.id = ANY (leaf.path) WHERE leaf.id = %(id)s ORDER BY a.level",
+        {"id": area_id},
+    )
+
+
+def grid(conn: Connection, grid_id: int) -> dict[str, Any] | None:
+    """A legal grid by id."""
+    found = _dicts(conn, f"{_GRID} WHERE g.id = %(id)s", {"id": grid_id})
+    return found[0] if found else None
+
+
+def area_by_code(conn: Connection, code: str, on: date | None) -> dict[str, Any] | None:
+    """An area by code as of a day, the newest version first where a day is given that two share."""
+    query = f"{_AREA} WHERE a.code = %(code)s AND {_ON.format('a')} ORDER BY a.valid_from DESC LIMIT 1"
+    found = _dicts(conn, query, {"code": code, "on": on})
+    return found[0] if found else None
+
+
+def grid_by_code(conn: Connection, code: str, on: date | None) -> dict[str, Any] | None:
+    """A legal grid by code as of a day."""
+    query = f"{_GRID} WHERE g.code = %(code)s AND {_ON.format('g')} ORDER BY g.valid_from DESC LIMIT 1"
+    found = _dicts(conn, query, {"code": code, "on": on})
+    return found[0] if found else None
+
+
+def search(conn: Connection, words: str, limit: int) -> list[dict[str, Any]]:
+    """Current areas and grids by the beginning of their code or a part of their name."""
+    pattern = words.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return _dicts(
+        conn,
+        """WITH hit AS (
+             SELECT 'area' AS kind, id, code, name, name_en, level::int AS level,
+                    greatest(similarity(name, %(words)s), similarity(coalesce(name_en, ''), %(words)s)) AS near
+             FROM geo.area WHERE valid_to IS NULL
+               AND (name ILIKE %(part)s OR name_en ILIKE %(part)s OR code ILIKE %(start)s)
+             UNION ALL
+             SELECT 'grid', id, code, name, NULL, 99, similarity(name, %(words)s)
+             FROM geo.grid WHERE valid_to IS NULL AND (name ILIKE %(part)s OR code ILIKE %(start)s))
+           SELECT kind, id, code, name, name_en, nullif(level, 99) AS level FROM hit
+           ORDER BY (code = %(words)s) DESC, (lower(name) = lower(%(words)s)) DESC, level, near DESC, code COLLATE "C"
+           LIMIT %(limit)s""",
+        {"words": words, "part": f"%{pattern}%", "start": f"{pattern}%", "limit": limit},
+    )
+
+
+def uploaded_communities(conn: Connection) -> set[int]:
+    """Communities that have legal grids of their own making."""
+    rows = conn.execute(
+        "SELECT DISTINCT area_id FROM geo.grid WHERE valid_to IS NULL AND origin = 'uploaded'"
+    ).fetchall()
+    return {int(number) for (number,) in rows}
+
+
+def land_use_shapes(conn: Connection) -> npt.NDArray[np.object_]:
+    """All land use polygons."""
+    rows = conn.execute("SELECT ST_AsBinary(geom) FROM geo.land_use ORDER BY id", binary=True).fetchall()
+    return np.asarray(shapely.from_wkb(np.array([bytes(w) for (w,) in rows], dtype=object)))
+
+
+def close_grids(conn: Connection, area_ids: list[int], keep: list[str], on: date) -> None:
+    """Ends the proposed grids of communities that are not among the codes kept; one made that very day goes."""
+    gone = "origin = 'proposed' AND valid_to IS NULL AND area_id = ANY (%s) AND NOT code = ANY (%s)"
+    conn.execute(f"DELETE FROM geo.grid WHERE {gone} AND valid_from >= %s", (area_ids, keep, on))
+    conn.execute(f"UPDATE geo.grid SET valid_to = %s WHERE {gone}", (on, area_ids, keep))
 
 
 def record_findings(conn: Connection, layer: str, run_id: int | None, findings: Sequence[Any]) -> None:
