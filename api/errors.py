@@ -45,10 +45,16 @@ STATUS: dict[str, int] = {
     "map_too_large": 422,
     "leaflet_missing": 500,
     "run.not_found": 404,
+    "run.unknown": 404,
+    "run.database_gone": 503,
+    "run": 409,
+    "notebook_session": 409,
     "source.unknown": 404,
     "request.box": 422,
     # What a load can refuse: the source, its columns, its datum, the areas and grids it makes.
     "intake": 422,
+    "load": 422,
+    "corrected": 422,
     "source": 422,
     "columns": 422,
     "datum": 422,
@@ -58,6 +64,7 @@ STATUS: dict[str, int] = {
     "demo": 422,
     "register_orphans": 422,
     "residence_overlap": 422,
+    "statistics": 422,
     "copy_type": 500,
     "identity_key": 500,
     "basemap.none": 404,
@@ -129,7 +136,8 @@ def _on_validation(request: Request, error: Exception) -> Response:
 def _on_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     code = {404: "request.not_found", 405: "request.method", 413: "request.too_large"}.get(error.status_code)
-    answer = problem(request, code or "request.failed", {}, error.status_code)
+    params = {"limit_mb": request.app.state.settings.max_body_mb} if error.status_code == 413 else {}
+    answer = problem(request, code or "request.failed", params, error.status_code)
     answer.headers.update(error.headers or {})
     return answer
 

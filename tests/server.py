@@ -15,6 +15,7 @@ import uvicorn
 
 from api import logs
 from api.app import create_app
+from api.cli.serve import configuration
 from api.settings import ApiSettings
 from api.state import Engines
 from db.engine import make_engine
@@ -54,8 +55,7 @@ def serve(city: SmallCity, settings: ApiSettings) -> Iterator[Served]:
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.bind(("127.0.0.1", 0))
     listening.listen(64)
-    config = uvicorn.Config(create_app(settings, engines), log_config=None, access_log=False)
-    server = uvicorn.Server(config)
+    server = uvicorn.Server(configuration(create_app(settings, engines)))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
     until = time.monotonic() + 20

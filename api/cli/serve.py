@@ -5,11 +5,16 @@ from __future__ import annotations
 import errno
 import socket
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import typer
 
 from api.cli import tell
 from db.errors import HexwardError
+
+if TYPE_CHECKING:
+    import uvicorn
+    from fastapi import FastAPI
 
 app = typer.Typer(help="启动网页服务 / Serve the app", add_completion=False)
 
@@ -56,6 +61,15 @@ def _free_after(host: str, port: int, family: socket.AddressFamily) -> int:
     return 0
 
 
+def configuration(application: FastAPI) -> uvicorn.Config:
+    """How the server runs: our own log lines instead of uvicorn's, which would hold whole addresses."""
+    import uvicorn
+
+    return uvicorn.Config(
+        application, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=5
+    )
+
+
 def run(
     bound: socket.socket, *, demo_accounts: bool = False, ready: Callable[[str], None] | None = None
 ) -> None:
@@ -81,14 +95,7 @@ def run(
             if self.started and ready is not None:
                 ready(url)
 
-    config = uvicorn.Config(
-        create_app(settings),
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=5,
-    )
-    _Server(config).run(sockets=[bound])
+    _Server(configuration(create_app(settings))).run(sockets=[bound])
 
 
 @app.command()
