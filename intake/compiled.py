@@ -33,10 +33,12 @@ def text_buffers(values: pl.Series) -> tuple[Offsets, Bytes]:
 
 
 @numba.njit(cache=True, nogil=True)
-def _untidy(offsets: Offsets, data: Bytes) -> bool:
+def _untidy(offsets: Offsets, data: Bytes, nulls: int) -> bool:
+    empty = 0
     for i in range(len(offsets) - 1):
         start, end = offsets[i], offsets[i + 1]
         if start == end:
+            empty += 1
             continue
         first, last = data[start], data[end - 1]
         if first <= 32 or last <= 32 or (first == 92 and end - start == 2):
@@ -47,12 +49,12 @@ def _untidy(offsets: Offsets, data: Bytes) -> bool:
             return True
         if end - start >= 3 and data[end - 2] == 0x80 and (data[end - 3] == 0xE3 or data[end - 3] == 0xE2):
             return True
-    return False
+    return empty > nulls
 
 
 def untidy(values: pl.Series) -> bool:
     """Whether any of ``values`` may begin or end with white space or say "nothing" (a quick look, never too few)."""
-    return bool(_untidy(*text_buffers(values)))
+    return bool(_untidy(*text_buffers(values), values.null_count()))
 
 
 @numba.njit(cache=True, nogil=True)
