@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
 import numpy as np
-import polars as pl
 import pytest
 import shapely
 from sqlalchemy import text
@@ -20,6 +18,7 @@ from db.engine import raw_copy
 from grid import repository, tree
 from grid.datum import to_wgs84
 from grid.loaders import LoadResult, load
+from tests.grid.conftest import Source, batch
 
 DAY = date(2026, 11, 23)
 LEVELS = [
@@ -27,24 +26,6 @@ LEVELS = [
     ("district", {"zh": "区", "en": "District"}),
     ("street", {"zh": "街道", "en": "Street"}),
 ]
-
-
-@dataclass
-class Source:
-    kind: str
-    name: str = "layer"
-    level: str | None = None
-
-
-@dataclass
-class Batch:
-    accepted: pl.DataFrame
-
-
-def batch(shapes: Sequence[Any], **columns: Any) -> Batch:
-    wkb = [None if s is None else s if isinstance(s, bytes) else shapely.to_wkb(s) for s in shapes]
-    frame = pl.DataFrame({**columns, "geometry": pl.Series(wkb, dtype=pl.Binary)}, strict=False)
-    return Batch(frame.with_row_index("__line", offset=2).with_columns(pl.col("__line").cast(pl.Int64)))
 
 
 @pytest.fixture
