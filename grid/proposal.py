@@ -58,7 +58,7 @@ def propose(
 
     >>> made = propose([shapely.box(114.0, 22.5, 114.004, 22.502)], ["440305007001"])
     >>> len(made.codes), made.codes[0]
-    (8, '440305007001001')
+    (9, '440305007001001')
     """
     given = np.asarray(communities, dtype=object)
     plane = _Plane.about(given)
