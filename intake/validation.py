@@ -201,7 +201,9 @@ class Validator:
                 continue
             wanted = replace(self.schema[name], required=False, default=None)
             moved = cast(raw[self.headers[place + by]], wanted, self._options(name))
-            counts = place >= first
+            counts = (
+                place >= first if by > 0 else place > first
+            )  # moved left: the first one's own value is lost
             fits &= ~counts | ~moved.bad.to_numpy()
             if wanted.type != "text" or wanted.check is not None:
                 content += counts & moved.values.is_not_null().to_numpy()
