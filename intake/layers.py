@@ -11,12 +11,15 @@ from intake.schema import Check, Field, Schema
 
 _LAND_USE: Final[dict[str, int | str]] = {
     "居住": "residential", "居住用地": "residential", "住宅用地": "residential", "residential": "residential",
-    "商业": "commercial", "商业服务业用地": "commercial", "商服用地": "commercial", "commercial": "commercial",
+    "商业": "commercial", "商业服务业用地": "commercial", "商业用地": "commercial", "商服用地": "commercial",
+    "commercial": "commercial",
     "工业": "industrial", "工业用地": "industrial", "工矿用地": "industrial", "industrial": "industrial",
-    "公共": "public", "公共管理与公共服务用地": "public", "公共服务": "public", "public": "public",
+    "公共": "public", "公共管理与公共服务用地": "public", "公共用地": "public", "公共服务": "public",
+    "public": "public",
     "绿地": "green", "绿地与广场用地": "green", "公园": "green", "green": "green", "park": "green",
     "水域": "water", "水系": "water", "water": "water",
-    "交通": "transport", "道路与交通设施用地": "transport", "交通运输用地": "transport", "transport": "transport",
+    "交通": "transport", "道路与交通设施用地": "transport", "交通运输用地": "transport",
+    "道路交通用地": "transport", "交通用地": "transport", "transport": "transport",
     "农用地": "farmland", "耕地": "farmland", "农业": "farmland", "farmland": "farmland",
     "其他": "other", "其它": "other", "other": "other",
 }  # fmt: skip

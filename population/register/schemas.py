@@ -83,7 +83,7 @@ PERSONS: Final = Schema(
         Field("household_kind", "code", synonyms=("户类型", "户别", "household kind"),
               codes={"家庭户": "family", "家庭": "family", "family": "family", "集体户": "collective", "集体": "collective",
                      "collective": "collective"}),
-        Field("status", "code", required=True, synonyms=("人口类别", "人员类别", "户籍类型", "居住状态", "人户状态",
+        Field("status", "code", required=True, synonyms=("人口类别", "人员类别", "户籍类型", "居住类别", "居住状态", "人户状态",
               "residence status"), codes=codes.STATUS),
         Field("permit", "code", synonyms=("居住证", "居住证状态", "residence permit"), codes=codes.PERMIT, default="none"),
         Field("permit_until", "date", synonyms=("居住证有效期", "居住证有效期至", "居住证到期日", "permit valid until")),
