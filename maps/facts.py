@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
 from sqlalchemy import text
 
 from maps.figures import AREA
-from maps.territory import base_resolution
+from maps.territory import base_resolution, own_places
 from maps.units import Parent, Unit, descendants
 from population.statistics.indicators import FIGURES, SERIES
 
@@ -89,12 +90,19 @@ def facts(session: Session, viewer: Viewer, unit: Unit | Parent) -> Facts:
 def _exact(session: Session, viewer: Viewer, unit: Unit | Parent) -> dict[str, float | None] | None:
     if unit.kind != "cell" or viewer.whole_city:
         found = _row(session, "stats", unit)
-        return found or (dict.fromkeys(FIGURES, 0.0) if viewer.whole_city else None)
+        return found or (dict.fromkeys(FIGURES, 0.0) if _is_own(session, viewer, unit) else None)
     low, high = descendants(unit.key, base_resolution(session, viewer))
     inside = "WHERE cell BETWEEN :low AND :high HAVING count(*) > 0"
     query = text(f"SELECT {_SUMS} FROM stats.place_figures {inside}")  # noqa: S608
     sums = session.scalar(query, {"low": low, "high": high})
     return None if sums is None else dict(zip(FIGURES, sums, strict=True))
+
+
+def _is_own(session: Session, viewer: Viewer, unit: Unit | Parent) -> bool:
+    """Whether a place without a row lies in the viewer's territory: then nobody is there, and that is exact."""
+    if viewer.whole_city:
+        return True
+    return bool(own_places(session, viewer, unit.kind, np.array([unit.key], dtype=np.int64))[0])
 
 
 def _row(session: Session, schema: str, unit: Unit | Parent) -> dict[str, float | None] | None:
