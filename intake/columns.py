@@ -11,7 +11,7 @@ import difflib
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cache, lru_cache
 from typing import Any
 
@@ -59,16 +59,18 @@ def _bare(header: str) -> str:
 
 @dataclass(frozen=True)
 class ColumnMapping:
-    """The answer: ``columns`` field -> header, ``how`` field -> why, ``unused`` headers nobody asked for."""
+    """The answer: ``columns`` field -> header, ``how`` field -> why, ``unused`` headers nobody asked for,
+    ``headers`` all of them in the file's order."""
 
     columns: dict[str, str]
     how: dict[str, str] = field(default_factory=dict)
     unused: list[str] = field(default_factory=list)
     sensitive: list[str] = field(default_factory=list)
+    headers: list[str] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
         """What ``ops.import_run.mapping`` stores; ``sensitive`` are the headers that views must mask."""
-        return {"columns": self.columns, "how": self.how, "unused": self.unused, "sensitive": self.sensitive}
+        return asdict(self)
 
 
 def match_columns(
@@ -126,6 +128,7 @@ def match_columns(
         how=how,
         unused=[header for header in headers if header not in used],
         sensitive=[columns[f.name] for f in schema.fields if f.sensitive and f.name in columns],
+        headers=list(headers),
     )
 
 

@@ -37,7 +37,7 @@ class JoinedReader(SourceReader):
             raise MappingError(file=str(reader.path), problems=problems)
         self.format, self.encoding, self.crs = reader.format, reader.encoding, reader.crs
         self.has_geometry, self.warnings = reader.has_geometry, reader.warnings
-        self.headers = [*reader.headers, *joined]
+        self.headers = [*(header for header in reader.headers if header not in joined), *joined]
 
     def batches(self, rows: int = 200_000) -> Iterator[pl.DataFrame]:
         """The inner reader's batches with the joined columns put after its own."""

@@ -145,7 +145,7 @@ def export_rejected(session: Session, run_id: int, path: Path, language: str, *,
     """
     run = run_of(session, run_id)
     columns = (run["mapping"] or {}).get("columns", {})
-    headers = _headers(session, run_id)
+    headers = _headers(session, run)
     with xlsxwriter.Workbook(str(path), {"constant_memory": True, "strings_to_formulas": False}) as book:
         sheet, about = book.add_worksheet(SHEET), book.add_worksheet(ABOUT)
         bold = book.add_format({"bold": True, "bottom": 1})
@@ -184,19 +184,18 @@ def _flat(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def _headers(session: Session, run_id: int) -> list[str]:
-    """The source's columns, in the order of the first row that has them."""
+def _headers(session: Session, run: Mapping[str, Any]) -> list[str]:
+    """The source's columns in the file's order; those of rows that only a domain knows come last."""
     found = session.execute(
         text(
-            'SELECT "row" FROM ops.rejected_row WHERE run_id = :id AND corrected_run_id IS NULL'
-            ' AND "row" IS NOT NULL ORDER BY line, id LIMIT 1000'
+            'SELECT DISTINCT jsonb_object_keys("row") AS name FROM ops.rejected_row'
+            " WHERE run_id = :id AND corrected_run_id IS NULL AND jsonb_typeof(\"row\") = 'object'"
         ),
-        {"id": run_id},
+        {"id": run["id"]},
     )
-    names: dict[str, None] = {}
-    for (row,) in found:
-        names |= dict.fromkeys(name for name in row if not name.startswith("__"))
-    return list(names)
+    present = {name for (name,) in found if not name.startswith("__")}
+    known = [header for header in (run["mapping"] or {}).get("headers", []) if header in present]
+    return [*known, *sorted(present - set(known))]
 
 
 def _wrong_headers(row: Rejected, columns: Mapping[str, str]) -> set[str]:
