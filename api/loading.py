@@ -26,6 +26,7 @@ from grid.place import Placer
 from intake import layers as layer_schemas
 from intake.city import City, Source
 from intake.columns import remembered_mapping
+from intake.corrected import CorrectedReader, resolve
 from intake.joined import JoinedReader
 from intake.pipeline import Batch, Reading, read_validated
 from intake.reader import ReaderOptions, SourceReader, open_source
@@ -158,6 +159,10 @@ def describe_city(engine: Engine, city: City) -> None:
             raise OtherCity(there=there, given=said.code)
         conn = raw_copy(session)
         configuration = city.model_dump(mode="json", exclude={"sources"})
+        configuration |= {
+            "toml": str(city.path),
+            "folder": str(city.folder),
+        }  # where corrected rows and the map find it
         conn.execute(
             "INSERT INTO ops.city (id, code, name, zone, languages, datum, base_resolution, config, is_demo, loaded_at)"
             " VALUES (1, %s, %s, %s, %s, %s, %s, %s, %s, now()) ON CONFLICT (id) DO UPDATE SET name = excluded.name,"
@@ -190,24 +195,32 @@ class _Load:
         """Load it; a second call begins from the start."""
         report = Report(self.source.name, self.source.kind)
         started = time.perf_counter()
+        code = self.city.city.code
         paths = [self.order.corrected] if self.order.corrected else _paths(self.source)
         if not paths:
             report.state = "skipped"
             return report
         self.watcher.begin(self.source.name, self.source.kind)
         with read_session(self.engine) as session:
-            remembered = remembered_mapping(session, self.city.city.code, self.source.name)
+            remembered = remembered_mapping(session, code, self.source.name)
+            self.corrected = (
+                CorrectedReader(session, self.order.corrected, self.source.name, code)
+                if self.order.corrected
+                else None
+            )
             version = (
                 areas.version(raw_copy(session)) if self.source.kind not in LAYERS else str(self.order.repair)
             )
         configuration = configuration_of(self.source, remembered, version)
+        corrects = self.corrected.run_id if self.corrected else None
         with loading(
             self.engine,
-            self.city.city.code,
+            code,
             self.source,
             paths,
             actor=self.order.actor,
             configuration=configuration,
+            corrects=corrects,
         ) as run:
             report.run = run.id
             if run.unchanged:
@@ -230,6 +243,8 @@ class _Load:
             run.record_rejected(session, refused, reading)
             warnings = [*self._noted, *result.warnings]
             changed = bool(result.inserted or result.updated) or getattr(result, "places_changed", False)
+            if self.corrected is not None:
+                resolve(session, self.corrected, run.id)
             settling.mark(conn, self.source.kind, changed, result.rebuild)
             run.finish(session, reading, unchanged_rows=result.unchanged, warnings=warnings)
         report.read, report.rejected, report.unchanged = reading.rows_read, run.rejected, result.unchanged
@@ -240,7 +255,7 @@ class _Load:
             self.watcher.warn(self.source.name, warning)
 
     def _open(self, paths: Sequence[Path]) -> SourceReader:
-        reader = open_source(paths, ReaderOptions.of(self.source))
+        reader = self.corrected or open_source(paths, ReaderOptions.of(self.source))
         return JoinedReader(reader, self.source.joined) if self.source.joined else reader
 
     def _bounds(self, conn: Any) -> tuple[float, float, float, float] | None:

@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from db.engine import raw_copy, read_session, write_session
 from grid import crosswalk, tree
 from grid.place import Placer
+from grid.service import propose_grids
 from intake.city import City
 from intake.runs import DatabaseGone, connection_lost, with_patience
 from population.register.places import find_places
@@ -111,7 +112,8 @@ class Settling:
         tree.ensure_root(conn, said.code, said.name.zh, said.name.en)
 
     def _grids(self, conn: Connection) -> None:
-        pass
+        if self.city.grids.propose:
+            propose_grids(conn, target_m2=self.city.grids.target_m2)
 
     def _crosswalk(self, conn: Connection) -> None:
         crosswalk.rebuild(conn)

@@ -25,7 +25,7 @@ from population.register.keys import KeyIndex, Known, fingerprints, read_known
 from population.register.load_homes import PLACED
 from population.register.load_places import ALWAYS, PLACE
 from population.register.merge import LoadResult, as_of, count_later, refuse
-from population.register.update_people import update_people
+from population.register.update_people import SETTLE, update_people
 from population.statistics.counted import residence_columns
 
 if TYPE_CHECKING:
@@ -203,15 +203,8 @@ class _Filling:
         """A household that was met in several dwellings lives in the one that its members moved into last."""
         if not self.unsettled:
             return
-        self.conn.execute(
-            "update register.household h set dwelling_id = r.dwelling_id, cell = r.cell,"
-            " community_id = r.community_id, grid_id = r.grid_id from ("
-            " select distinct on (household_id) household_id, dwelling_id, cell, community_id, grid_id"
-            " from register.residence where household_id in (select id from register.household where key = any(%s))"
-            " and superseded_at is null order by household_id, (valid_to is null) desc, valid_from desc) r"
-            " where h.id = r.household_id and h.dwelling_id <> r.dwelling_id",
-            (list(dict.fromkeys(self.unsettled)),),
-        )
+        which = "select id from register.household where key = any(%s)"
+        self.conn.execute(SETTLE.format(which=which), (list(dict.fromkeys(self.unsettled)),))
 
 
 def as_binary(rows: NDArray[np.uint8], valid: NDArray[np.bool_]) -> pl.Series:

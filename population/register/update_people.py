@@ -64,15 +64,22 @@ _HOUSEHOLDS = """
 with latest as (
   select distinct on (household_key) * from staged_person where household_key is not null
   order by household_key, ("to" is null) desc, "from" desc nulls last, __line desc),
-moved as (
-  update register.household h set run_id = %(run)s, kind = s.household_kind, dwelling_id = s.dwelling_id,
-    cell = s.cell, community_id = s.community_id, grid_id = s.grid_id
-  from latest s where s.household_key = h.key and s."to" is null
-    and row(h.kind, h.dwelling_id) is distinct from row(s.household_kind, s.dwelling_id)
-  returning h.key)
+renamed as (
+  update register.household h set run_id = %(run)s, kind = s.household_kind from latest s
+  where s.household_key = h.key and h.kind <> s.household_kind returning h.key)
 insert into register.household (key, kind, dwelling_id, cell, community_id, grid_id, run_id)
 select household_key, household_kind, dwelling_id, cell, community_id, grid_id, %(run)s from latest s
 where not exists (select from register.household h where h.key = s.household_key)
+"""
+
+# A household lives where the last of its members has moved in.
+SETTLE = """
+update register.household h set dwelling_id = r.dwelling_id, cell = r.cell, community_id = r.community_id,
+  grid_id = r.grid_id
+from (select distinct on (household_id) household_id, dwelling_id, cell, community_id, grid_id
+      from register.residence where household_id in ({which}) and superseded_at is null and dwelling_id is not null
+      order by household_id, (valid_to is null) desc, valid_from desc, dwelling_id) r
+where h.id = r.household_id and h.dwelling_id <> r.dwelling_id
 """
 
 _RESOLVE = """
@@ -162,6 +169,7 @@ def update_people(conn: Connection, frames: Iterator[pl.DataFrame], run_id: int,
     conn.execute("drop table if exists pg_temp.closing")
     conn.execute(_SUPERSEDE)
     conn.execute(_INSERT, run)
+    conn.execute(SETTLE.format(which="select household_id from staged_person"))
     for verdict, number in conn.execute("select verdict, count(*) from staged_person group by 1").fetchall():
         result.accepted += number
         if verdict == "same":
