@@ -1,31 +1,34 @@
-"""Load runs and their rejected rows: what the app lists, and the Excel file that is corrected and loaded again."""
+"""Load runs and their rejected rows, as the app lists them and takes them back corrected."""
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterator
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-import xlsxwriter
-from sqlalchemy import text
+from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
-from api.words import say
+from api import loading
 from db.errors import HexwardError
+from intake import rejected as rows_of
+from intake.city import load_city
 from intake.words import describe
 
 PAGE = 50
-MOST_ROWS = 1_000_000  # of an Excel sheet, with room for the header
-
-# First columns of the Excel file; the load of a corrected file leaves them out by these names.
-NOTE_COLUMNS = ("_line", "_field", "_reason")
 
 
 class RunNotFound(HexwardError):
     """There is no such load run."""
 
     code = "run.not_found"
+
+
+class CityFileGone(HexwardError):
+    """The city's file is no longer where the city was loaded from."""
+
+    code = "run.city_file_gone"
 
 
 @dataclass(frozen=True)
@@ -57,89 +60,87 @@ def list_runs(session: Session, page: int = 1) -> Page:
 
 def run(session: Session, run_id: int) -> dict[str, Any]:
     """One load run with the mapping it used. Raises ``RunNotFound``."""
-    row = (
-        session.execute(
-            text(f"SELECT {_RUN}, mapping FROM ops.import_run WHERE id = :id"),  # noqa: S608
-            {"id": run_id},
-        )
-        .mappings()
-        .one_or_none()
+    found = session.execute(
+        text(f"SELECT {_RUN}, mapping FROM ops.import_run WHERE id = :id"),  # noqa: S608
+        {"id": run_id},
     )
+    row = found.mappings().one_or_none()
     if row is None:
         raise RunNotFound(id=run_id)
     return dict(row)
-
-
-def explained(row: dict[str, Any], language: str) -> dict[str, Any]:
-    """A rejected row with its reason in words."""
-    return {**row, "reason_text": describe(row["reason"], row.get("params") or {}, language)}
-
-
-def rejected(session: Session, run_id: int, page: int, language: str, *, content: bool) -> Page:
-    """Rejected rows of a run: line, field, reason; with ``content`` also the value and the row as read."""
-    table = "ops.rejected_row" if content else "ops.rejected_note"
-    columns = "line, field, reason, corrected_run_id" + (', params, value, "row"' if content else "")
-    total = session.execute(text(f"SELECT count(*) FROM {table} WHERE run_id = :id"), {"id": run_id})  # noqa: S608
-    rows = session.execute(
-        text(f"SELECT {columns} FROM {table} WHERE run_id = :id ORDER BY line, id LIMIT :most OFFSET :skip"),  # noqa: S608
-        {"id": run_id, "most": PAGE, "skip": (page - 1) * PAGE},
-    ).mappings()
-    return Page([explained(dict(row), language) for row in rows], page, total.scalar_one())
 
 
 def rejected_counts(session: Session, run_id: int, language: str) -> list[dict[str, Any]]:
     """How many rows of a run were rejected for which reason in which field, most first."""
     rows = session.execute(
         text(
-            """SELECT reason, field, count(*) AS rows FROM ops.rejected_note WHERE run_id = :id
+            """SELECT reason, field, count(*) AS rows, count(corrected_run_id) AS corrected
+               FROM ops.rejected_note WHERE run_id = :id
                GROUP BY reason, field ORDER BY count(*) DESC, reason, field LIMIT 100"""
         ),
         {"id": run_id},
     ).mappings()
-    return [explained(dict(row), language) for row in rows]
+    return [{**row, "reason_text": describe(row["reason"], {}, language)} for row in rows]
 
 
-def rejected_file(session: Session, run_id: int, language: str) -> bytes:
-    """The rejected rows as an Excel file: notes first, then the columns as read, every cell a text.
-
-    Texts are never written as formulas or links, so a value like ``=HYPERLINK(...)`` stays a value.
-    """
-    run(session, run_id)
-    headers: dict[str, int] = {}
-    made = io.BytesIO()
-    book = xlsxwriter.Workbook(made, {"constant_memory": False, "in_memory": True})
-    sheet = book.add_worksheet("rejected")
-    text_format = book.add_format({"num_format": "@"})
-    for number, row in enumerate(_all_rejected(session, run_id), start=1):
-        notes = (str(row["line"]), row["field"] or "", describe(row["reason"], row["params"] or {}, language))
-        for column, value in enumerate(notes):
-            sheet.write_string(number, column, value, text_format)
-        for name, value in (row["row"] or {}).items():
-            column = headers.setdefault(name, len(NOTE_COLUMNS) + len(headers))
-            if value is not None:
-                sheet.write_string(number, column, str(value)[:32_767], text_format)
-    bold = book.add_format({"bold": True})
-    for column, name in enumerate((*NOTE_COLUMNS, *headers)):
-        sheet.write_string(0, column, name, bold)
-    sheet.freeze_panes(1, len(NOTE_COLUMNS))
-    sheet.set_column(0, 0, 8)
-    sheet.set_column(1, len(NOTE_COLUMNS) - 1, 24)
-    guide = book.add_worksheet("help")
-    guide.write_string(0, 0, say(language, "runs.how_to_correct"))
-    book.close()
-    return made.getvalue()
+def _pages(session: Session, run_id: int) -> int:
+    found = session.execute(text("SELECT count(*) FROM ops.rejected_note WHERE run_id = :id"), {"id": run_id})
+    return int(found.scalar_one())
 
 
-def _all_rejected(session: Session, run_id: int) -> Iterator[dict[str, Any]]:
+def rejected_notes(session: Session, run_id: int, page: int, language: str) -> Page:
+    """Line, field and reason of the rejected rows of a run, without anything of their content."""
     rows = session.execute(
         text(
-            """SELECT line, field, reason, params, "row" FROM ops.rejected_row
-               WHERE run_id = :id AND corrected_run_id IS NULL ORDER BY line, id LIMIT :most"""
-        ).execution_options(yield_per=5000),
-        {"id": run_id, "most": MOST_ROWS},
-    )
-    for row in rows.mappings():
-        yield dict(row)
+            """SELECT line, field, reason, corrected_run_id FROM ops.rejected_note WHERE run_id = :id
+               ORDER BY line, id LIMIT :most OFFSET :skip"""
+        ),
+        {"id": run_id, "most": PAGE, "skip": (page - 1) * PAGE},
+    ).mappings()
+    told = [{**row, "reason_text": describe(row["reason"], {}, language)} for row in rows]
+    return Page(told, page, _pages(session, run_id))
+
+
+def rejected_rows(session: Session, run_id: int, page: int, language: str, *, reveal: bool) -> Page:
+    """The rejected rows of a run as they were read; numbers of persons masked unless ``reveal``."""
+    found = rows_of.rejected_rows(session, run_id, reveal=reveal, limit=PAGE, offset=(page - 1) * PAGE)
+    told = [
+        {
+            "line": row.line,
+            "field": row.field,
+            "reason": row.reason,
+            "reason_text": row.words(language),
+            "value": row.value,
+            "row": row.row,
+            "corrected_run_id": row.corrected_run_id,
+        }
+        for row in found
+    ]
+    return Page(told, page, _pages(session, run_id))
+
+
+def rejected_file(session: Session, run_id: int, language: str, *, reveal: bool) -> tuple[bytes, int]:
+    """The rows still to be corrected as an Excel file, and how many they are."""
+    run(session, run_id)
+    with tempfile.TemporaryDirectory(prefix="hexward-rejected-") as folder:
+        path = Path(folder) / "rejected.xlsx"
+        rows = rows_of.export_rejected(session, run_id, path, language, reveal=reveal)
+        return path.read_bytes(), rows
+
+
+def load_corrected(owner: Engine, run_id: int, file: bytes, actor: str) -> list[loading.Report]:
+    """Load a corrected Excel file of the run's rejected rows. Raises what the load refuses, and ``CityFileGone``."""
+    with Session(owner) as session, session.begin():
+        source = run(session, run_id)["source"]
+        config = session.execute(text("SELECT config FROM ops.city")).scalar() or {}
+    toml = Path(config.get("toml") or "")
+    if not toml.is_file():
+        raise CityFileGone(file=toml.name)
+    with tempfile.TemporaryDirectory(prefix="hexward-corrected-") as folder:
+        path = Path(folder) / "corrected.xlsx"
+        path.write_bytes(file)
+        order = loading.Order(actor, only=source, corrected=path)
+        return loading.load_city(load_city(toml), order, engine=owner)
 
 
 def mapping(session: Session, source: str) -> dict[str, Any]:

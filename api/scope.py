@@ -83,6 +83,10 @@ class Scopes:
         """Whether the policy allows it to the caller, without doing it. Raises SigninNeeded."""
         return policy().decide(self._role(), resource, action).allowed
 
+    def require(self, resource: str, action: str) -> None:
+        """Raises SigninNeeded, or AccessRefused (which is put into the trail)."""
+        self._decide(resource, action)
+
     def acting(self) -> Acting:
         """Who asks, without asking for anything. Raises SigninNeeded."""
         with Session(self.state.engines.app) as session, session.begin():

@@ -139,7 +139,8 @@ def _overlaps(connection: psycopg.Connection, city: SmallCity, cell: str) -> Non
     for unit in ("area", "grid"):
         connection.execute(
             f"""INSERT INTO geo.{unit}_cell ({unit}_id, cell, overlap_m2, share_of_cell, share_of_{unit})
-                SELECT u.id, %(cell)s, ST_Area(p.g::geography), ST_Area(p.g) / ST_Area(c.g), ST_Area(p.g) / ST_Area(u.geom)
+                SELECT u.id, %(cell)s, ST_Area(p.g::geography), ST_Area(p.g) / ST_Area(c.g),
+                  ST_Area(p.g) / ST_Area(u.geom)
                 FROM (SELECT ST_GeomFromWKB(%(wkb)s, 4326) AS g) c, geo.{unit} u,
                 LATERAL (SELECT ST_Intersection(u.geom, c.g) AS g) p WHERE ST_Area(p.g) > 0""",
             {"cell": h3.str_to_int(cell), "wkb": outline.wkb},
@@ -226,7 +227,9 @@ def _accounts(connection: psycopg.Connection, city: SmallCity) -> None:
 def _load_run(connection: psycopg.Connection) -> None:
     row = connection.execute(
         """INSERT INTO ops.import_run (city_code, source, kind, file, actor, state, rows_read, rows_accepted,
-             rows_rejected) VALUES ('3301', 'people', 'persons', 'people.csv', 'test', 'done', 147, 145, 2)
+             rows_rejected, mapping)
+           VALUES ('3301', 'people', 'persons', 'people.csv', 'test', 'done', 147, 145, 2,
+             '{"columns": {"id_number": "身份证号", "name": "姓名"}, "sensitive": ["身份证号"]}')
            RETURNING id"""
     ).fetchone()
     assert row is not None

@@ -60,18 +60,17 @@ def show(run_id: int) -> None:
 
 @app.command()
 def rejected(
-    run_id: int, out: Annotated[Path, typer.Option(help="要写的 Excel 文件 / Excel file to write")]
+    run_id: int,
+    out: Annotated[Path, typer.Option(help="要写的 Excel 文件 / Excel file to write")],
+    reveal: Annotated[
+        bool, typer.Option("--reveal", help="不遮盖证件号，会记入审计 / ID numbers unmasked; audited")
+    ] = False,
 ) -> None:
     """Write the rejected rows of a run as an Excel file / 导出被拒绝的行."""
     with write_session(db.engine.engine("owner")) as session:
-        body = runs.rejected_file(session, run_id, language())
-        found = runs.run(session, run_id)
-        audit.write(
-            session,
-            "rejected_row.export",
-            resource="rejected_row",
-            purpose="data_care",
-            params={"run": run_id},
-        )
+        body, rows = runs.rejected_file(session, run_id, language(), reveal=reveal)
+        source = runs.run(session, run_id)["source"]
+        said = {"run": run_id, "reveal": reveal}
+        audit.write(session, "rejected_row.export", resource="rejected_row", purpose="data_care", params=said)
     out.write_bytes(body)
-    tell("cli.rejected_written", rows=found["rows_rejected"] or 0, file=out, source=found["source"])
+    tell("cli.rejected_written", rows=rows, file=out, source=source)

@@ -26,12 +26,9 @@ class NoBasemap(HexwardError):
 
 
 def file_of(config: dict[str, Any]) -> Path | None:
-    """The base map's file as the city's file names it, relative names beside that file."""
+    """The base map's file that the city's file names, looked for where its other files are."""
     named: str | None = (config.get("basemap") or {}).get("pmtiles")
-    if not named:
-        return None
-    beside = Path(config.get("toml") or ".").parent
-    return (beside / named).resolve()
+    return (Path(config.get("folder") or ".") / named).resolve() if named else None
 
 
 def _file(state: State) -> Path:

@@ -124,7 +124,12 @@ def test_manager_reads_reasons_but_no_content_of_rejected_rows(browser: Browser)
     assert "11010519491231002Y" not in body
     assert "王五" not in body
     assert manager.get("/api/runs/1/rejected.xlsx").status_code == 403
-    assert "11010519491231002Y" in browser("steward").get("/api/runs/1/rejected").text
+    steward = browser("steward")
+    assert "110105**********2Y" in steward.get("/api/runs/1/rejected").text
+    assert "11010519491231002Y" not in steward.get("/api/runs/1/rejected").text
+    assert "11010519491231002Y" in steward.get("/api/runs/1/rejected?reveal=true").text
+    assert manager.get("/api/runs/1/rejected?reveal=true").status_code == 403
+    assert browser("administrator").get("/api/runs/1/rejected.xlsx?reveal=true").status_code == 403
 
 
 def test_nobody_signed_in_sees_nothing(served: Served, browser: Browser) -> None:

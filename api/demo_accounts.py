@@ -1,0 +1,85 @@
+"""The three people of a demo city: an officer with one lively patch, a manager with its district, an analyst."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from privacy import audit, territory
+
+PEOPLE = {
+    "officer": ("demo.officer", "网格员 林晓燕（演示）", "Grid officer Lin Xiaoyan (demo)"),
+    "manager": ("demo.manager", "片区负责人 周建国（演示）", "District manager Zhou Jianguo (demo)"),
+    "analyst": ("demo.analyst", "分析员 沈怡（演示）", "Analyst Shen Yi (demo)"),
+}
+
+
+@dataclass(frozen=True)
+class DemoAccount:
+    """A demo account and what it looks after, for the message at the start."""
+
+    role: str
+    account: str
+    name: dict[str, str]
+    place: str
+
+
+def ensure(session: Session) -> list[DemoAccount]:
+    """Make the three accounts, or bring their territories up to date. ``session`` must be the owner's."""
+    grids, community = _lively_patch(session)
+    district = session.execute(
+        text(
+            """SELECT d.id, d.name FROM geo.area c JOIN geo.area d ON d.id = ANY(c.path) AND d.level = 1
+               WHERE c.id = :id"""
+        ),
+        {"id": community},
+    ).one_or_none()
+    codes = session.execute(
+        text("SELECT string_agg(code, ', ' ORDER BY code) FROM geo.grid WHERE id = ANY(:ids)"), {"ids": grids}
+    ).scalar()
+    city = session.execute(text("SELECT name ->> 'zh' FROM ops.city")).scalar()
+    given: dict[str, tuple[list[int], list[int], str]] = {
+        "officer": ([], grids, codes or ""),
+        "manager": ([] if district is None else [district.id], [], "" if district is None else district.name),
+        "analyst": ([], [], city or ""),
+    }
+    return [_account(session, role, *given[role]) for role in PEOPLE]
+
+
+def _account(session: Session, role: str, areas: list[int], grids: list[int], place: str) -> DemoAccount:
+    account, zh, en = PEOPLE[role]
+    row = session.execute(
+        text(
+            """INSERT INTO ops."user" (account, name, role, is_demo) VALUES (:account, CAST(:name AS jsonb), :role, true)
+               ON CONFLICT (account) DO UPDATE SET name = excluded.name, disabled_at = NULL
+               RETURNING id, xmax = 0 AS added"""
+        ),
+        {"account": account, "role": role, "name": json.dumps({"zh": zh, "en": en}, ensure_ascii=False)},
+    ).one()
+    territory.grant(session, row.id, areas, grids)
+    if row.added:
+        audit.write(session, "account.added", account=account, role=role, resource="account")
+    return DemoAccount(role, account, {"zh": zh, "en": en}, place)
+
+
+# A patch of a few legal grids where both registered and floating residents live, and people work.
+_PATCHES = text(
+    """SELECT coalesce(g.officer_patch, 'community ' || g.area_id) AS patch, min(g.area_id) AS community,
+         array_agg(g.id ORDER BY coalesce(f.residents, 0) DESC, g.code) AS grids
+       FROM geo.grid g
+       LEFT JOIN stats.unit_figures f ON f.unit_kind = 'grid' AND f.unit_id = g.id
+       WHERE g.valid_to IS NULL
+       GROUP BY 1
+       ORDER BY (count(*) BETWEEN 3 AND 8) DESC, (coalesce(sum(f.jobs), 0) > 0) DESC,
+         least(coalesce(sum(f.registered), 0), coalesce(sum(f.floating), 0)) DESC, 1
+       LIMIT 1"""
+)
+
+
+def _lively_patch(session: Session) -> tuple[list[int], int | None]:
+    """Ids of the patch's grids (six at most) and of its community."""
+    row = session.execute(_PATCHES).one_or_none()
+    return ([], None) if row is None else (list(row.grids)[:6], row.community)
