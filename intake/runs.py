@@ -367,9 +367,18 @@ def with_patience(
     """
     for wait in waits_s:
         try:
-            return attempt()
+            return _attempted(attempt)
         except DatabaseGone as gone:
             if tell is not None:
                 tell(gone, wait)
             sleep(wait)
-    return attempt()
+    return _attempted(attempt)
+
+
+def _attempted(attempt: Callable[[], _T]) -> _T:
+    try:
+        return attempt()
+    except (DBAPIError, psycopg.Error) as problem:
+        if connection_lost(problem):
+            raise DatabaseGone(source="") from problem
+        raise
