@@ -10,17 +10,26 @@ import shapely
 
 from demo.areas import CITY_NAME, Areas
 from demo.buildings import Buildings
+from demo.grouping import rank_within
 from demo.network import Network
 from demo.types import Ints, Texts
 from demo.words import Namer
 
 _SUFFIX = {"motorway": "大道", "primary": "大道", "secondary": "路", "tertiary": "路", "residential": "巷"}
-_SUFFIX_EN = {"motorway": "Avenue", "primary": "Avenue", "secondary": "Road", "tertiary": "Road",
-              "residential": "Lane"}
+_SUFFIX_EN = {
+    "motorway": "Avenue",
+    "primary": "Avenue",
+    "secondary": "Road",
+    "tertiary": "Road",
+    "residential": "Lane",
+}
 _PLACE_NAMES = {
-    "school": ("小学", "Primary School"), "kindergarten": ("幼儿园", "Kindergarten"), "hospital": ("医院", "Hospital"),
-    "government": ("市民中心", "Civic Centre"), "market": ("农贸市场", "Market"), "station": ("火车站", "Railway Station"),
-    "stadium": ("体育场", "Stadium"), "campus": ("职业技术学院", "Vocational College"), "industrial": ("工业园", "Industrial Park"),
+    "school": ("小学", "Primary School"), "kindergarten": ("幼儿园", "Kindergarten"),
+    "hospital": ("医院", "Hospital"),
+    "government": ("市民中心", "Civic Centre"), "market": ("农贸市场", "Market"),
+    "station": ("火车站", "Railway Station"),
+    "stadium": ("体育场", "Stadium"), "campus": ("职业技术学院", "Vocational College"),
+    "industrial": ("工业园", "Industrial Park"),
     "commercial": ("商业中心", "Shopping Centre"), "park": ("公园", "Park"), "square": ("站前广场", "Station Square"),
 }  # fmt: skip
 
@@ -43,25 +52,45 @@ def address(network: Network, buildings: Buildings, areas: Areas, namer: Namer) 
     place, place_en = _place_names(network, areas, namer)
     street, number = _numbers(network, buildings, road)
     block = network.plot_block[buildings.plot]
-    in_block = _rank(block)
+    in_block = rank_within(block)
     community = areas.plot_community[buildings.plot]
     street_area = areas.community_street[community]
     district = areas.streets.parent[street_area]
     lived = buildings.per_floor > 0
     own = place[buildings.plot]
-    frame = pl.DataFrame({
-        "head": areas.districts.name[district], "street": areas.streets.name[street_area], "road": road[street],
-        "number": number.astype(str), "place": own, "rank": (in_block + 1).astype(str),
-        "lived": lived,
-    })
-    tail = pl.when(pl.col("lived") & (pl.col("place") != "")).then(
-        pl.concat_str("place", "rank", pl.lit("号楼"))).otherwise(pl.lit(""))
+    frame = pl.DataFrame(
+        {
+            "head": areas.districts.name[district],
+            "street": areas.streets.name[street_area],
+            "road": road[street],
+            "number": number.astype(str),
+            "place": own,
+            "rank": (in_block + 1).astype(str),
+            "lived": lived,
+        }
+    )
+    tail = (
+        pl.when(pl.col("lived") & (pl.col("place") != ""))
+        .then(pl.concat_str("place", "rank", pl.lit("号楼")))
+        .otherwise(pl.lit(""))
+    )
     text = frame.select(
-        pl.concat_str(pl.lit(CITY_NAME), "head", "street", "road", "number", pl.lit("号"), tail).alias("address"),
-        pl.when(pl.col("place") == "").then(pl.concat_str("road", "number", pl.lit("号")))
-        .otherwise(pl.concat_str("place", "rank", pl.lit("号楼"))).alias("name"))
-    return Addresses(road, road_en, place, place_en, text["address"].to_numpy().astype(str),
-                     text["name"].to_numpy().astype(str))
+        pl.concat_str(pl.lit(CITY_NAME), "head", "street", "road", "number", pl.lit("号"), tail).alias(
+            "address"
+        ),
+        pl.when(pl.col("place") == "")
+        .then(pl.concat_str("road", "number", pl.lit("号")))
+        .otherwise(pl.concat_str("place", "rank", pl.lit("号楼")))
+        .alias("name"),
+    )
+    return Addresses(
+        road,
+        road_en,
+        place,
+        place_en,
+        text["address"].to_numpy().astype(str),
+        text["name"].to_numpy().astype(str),
+    )
 
 
 def _road_names(network: Network, namer: Namer) -> tuple[Texts, Texts]:
@@ -92,7 +121,10 @@ def _plain(namer: Namer, count: int) -> tuple[Texts, Texts]:
 def _place_names(network: Network, areas: Areas, namer: Namer) -> tuple[Texts, Texts]:
     """Estates and compounds by block, facilities by plot with the root of their community's or street's name."""
     blocks = np.flatnonzero(np.isin(network.block_kind, ("estate", "danwei")))
-    block_zh, block_en = np.full(len(network.block_kind), "", "U16"), np.full(len(network.block_kind), "", "U40")
+    block_zh, block_en = (
+        np.full(len(network.block_kind), "", "U16"),
+        np.full(len(network.block_kind), "", "U40"),
+    )
     block_zh[blocks], block_en[blocks] = namer.estates(len(blocks))
     zh, en = block_zh[network.plot_block], block_en[network.plot_block]
     community = areas.plot_community
@@ -101,8 +133,11 @@ def _place_names(network: Network, areas: Areas, namer: Namer) -> tuple[Texts, T
         here = network.plot_kind == kind
         zh[here] = np.char.add(root[here], suffix) if here.any() else ""
         en[here] = np.char.add(root_en[here], f" {suffix_en}") if here.any() else ""
-    for kind, (name, name_en) in (("station", ("云泽站", "Yunze Railway Station")), ("square", ("站前广场", "Station Square")),
-                                  ("government", ("云泽市人民政府", "Yunze City Government"))):
+    for kind, (name, name_en) in (
+        ("station", ("云泽站", "Yunze Railway Station")),
+        ("square", ("站前广场", "Station Square")),
+        ("government", ("云泽市人民政府", "Yunze City Government")),
+    ):
         zh[network.plot_kind == kind], en[network.plot_kind == kind] = name, name_en
     town = np.isin(network.plot_kind, ("oldtown", "village", "farmland"))
     zh[town], en[town] = "", ""
@@ -126,11 +161,3 @@ def _numbers(network: Network, buildings: Buildings, road: Texts) -> tuple[Ints,
     way, off = ahead - foot, np.column_stack([buildings.x, buildings.y]) - foot
     left = way[:, 0] * off[:, 1] - way[:, 1] * off[:, 0] > 0
     return nearest, (np.floor(along / 9.0) * 2 + np.where(left, 1, 2)).astype(np.int64)
-
-
-def _rank(group: Ints) -> Ints:
-    """Rank of each among those of its group, in order."""
-    order = np.argsort(group, kind="stable")
-    rank = np.empty(len(group), dtype=np.int64)
-    rank[order] = np.arange(len(group)) - np.searchsorted(group[order], group[order], side="left")
-    return rank

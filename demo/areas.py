@@ -9,9 +9,10 @@ import shapely
 
 from demo.clusters import Borders, grow, mend, regroup, shared_borders
 from demo.errors import CityTooLargeError
+from demo.grouping import first_of, rank_within, totals
 from demo.network import Network
 from demo.sizes import Size
-from demo.types import Floats, Ints, Shapes, Texts
+from demo.types import Flags, Floats, Ints, Shapes, Texts
 from demo.words import Namer
 
 #: 88 is no province in GB/T 2260: codes and ID numbers made with it cannot be anyone's.
@@ -73,25 +74,28 @@ def divide(network: Network, plot_people: Floats, size: Size, namer: Namer) -> A
     blocks = np.unique(network.plot_block + 1_000_000 * district, return_inverse=True)[1]
     community = blocks[:]
     for target, together in ((size.community_people * 0.45, quarter), (size.community_people, superblock)):
-        community = _grown(community, weight, borders, target, district, together)
+        community = _grown(community, weight, borders, target, inside=district, together=together)
     community = mend(community, borders, weight)
-    community_district = _first(community, district)
-    street = _grown(community, weight, borders, size.street_people, district, superblock)
+    community_district = first_of(community, district)
+    street = _grown(community, weight, borders, size.street_people, inside=district, together=superblock)
     street = mend(street, borders, weight)
-    community_street = _first(community, street)
-    return _named(network, plot_people, borders, community, community_street, community_district, namer)
+    community_street = first_of(community, street)
+    return _named(network, plot_people, borders, (community, community_street, community_district), namer)
 
 
-def _grown(group: Ints, weight: Floats, borders: Borders, target: float, inside: Ints, together: Ints) -> Ints:
+def _grown(
+    group: Ints, weight: Floats, borders: Borders, target: float, *, inside: Ints, together: Ints
+) -> Ints:
     """Grow groups of plots into larger ones; returns the new group of each plot."""
-    number = grow(np.bincount(group, weights=weight), regroup(borders, group), target, _first(group, inside),
-                  _first(group, together))
+    heavy = totals(group, weight)
+    number = grow(
+        heavy,
+        regroup(borders, group),
+        target,
+        inside=first_of(group, inside),
+        together=first_of(group, together),
+    )
     return number[group]
-
-
-def _first(group: Ints, value: Ints) -> Ints:
-    result: Ints = value[np.unique(group, return_index=True)[1]]
-    return result
 
 
 def _districts(network: Network, weight: Floats, size: Size) -> Ints:
@@ -100,12 +104,12 @@ def _districts(network: Network, weight: Floats, size: Size) -> Ints:
     north = network.north_bank[network.block_quarter[network.plot_block]]
     count = max(2, round(weight.sum() / size.district_people))
     number = np.unique(superblock, return_inverse=True)[1]
-    heavy = np.bincount(number, weights=weight)
+    heavy = totals(number, weight)
     xy = shapely.get_coordinates(shapely.centroid(network.plots))
     area = shapely.area(network.plots)
-    middle = np.column_stack([np.bincount(number, weights=xy[:, axis] * area) for axis in (0, 1)])
-    middle /= np.bincount(number, weights=area)[:, None]
-    bank = _first(number, north.astype(np.int64))
+    middle = np.column_stack([totals(number, xy[:, axis] * area) for axis in (0, 1)])
+    middle /= totals(number, area)[:, None]
+    bank = first_of(number, north.astype(np.int64))
     district = np.full(len(heavy), -1, dtype=np.int64)
     used = 0
     if count >= 4:
@@ -123,8 +127,9 @@ def _districts(network: Network, weight: Floats, size: Size) -> Ints:
         widest = _largest_gap(angle, heavy[here])
         order = here[np.argsort((angle - widest) % (2 * np.pi), kind="stable")]
         middle_mass = np.cumsum(heavy[order]) - heavy[order] / 2
-        district[order] = used + np.minimum((middle_mass / heavy[order].sum() * max(sectors, 1)).astype(np.int64),
-                                            max(sectors, 1) - 1)
+        district[order] = used + np.minimum(
+            (middle_mass / heavy[order].sum() * max(sectors, 1)).astype(np.int64), max(sectors, 1) - 1
+        )
         used += max(sectors, 1)
     return district[number]
 
@@ -132,18 +137,22 @@ def _districts(network: Network, weight: Floats, size: Size) -> Ints:
 def _largest_gap(angle: Floats, heavy: Floats) -> float:
     """Direction in which the least people live: where a bank's sectors begin."""
     bins = np.linspace(-np.pi, np.pi, 25)
-    lived = np.bincount(np.clip(np.digitize(angle, bins) - 1, 0, 23), weights=heavy, minlength=24)
+    lived = totals(np.clip(np.digitize(angle, bins) - 1, 0, 23), heavy, 24)
     return float(bins[int(np.argmin(lived + np.roll(lived, 1)))])
 
 
-def _named(network: Network, plot_people: Floats, borders: Borders, community: Ints, community_street: Ints,
-           community_district: Ints, namer: Namer) -> Areas:
+def _named(
+    network: Network, plot_people: Floats, borders: Borders, groups: tuple[Ints, Ints, Ints], namer: Namer
+) -> Areas:
     """Numbers and names, north to south and west to east within the parent."""
+    community, community_street, community_district = groups
     shapes = merged(network.plots, community)
-    people = np.bincount(community, weights=plot_people, minlength=len(shapes))
+    people = totals(community, plot_people, len(shapes))
     kinds = network.plot_kind
-    district_of_street = _first(community_street, community_district)
-    d_order = _reading_order(_centres(shapes, community_district), np.zeros(community_district.max() + 1, np.int64))
+    district_of_street = first_of(community_street, community_district)
+    d_order = _reading_order(
+        _centres(shapes, community_district), np.zeros(community_district.max() + 1, np.int64)
+    )
     s_order = _reading_order(_centres(shapes, community_street), d_order[district_of_street])
     district_code = np.char.add("8801", np.char.zfill((d_order + 2).astype(str), 2))
     s_within = _within(s_order, district_of_street)
@@ -158,14 +167,34 @@ def _named(network: Network, plot_people: Floats, borders: Borders, community: I
     c_names = namer.communities(len(shapes), village | rural)
     s_names, d_names = namer.streets(len(street_code)), namer.districts(len(district_code))
     levels = [
-        Level("city", np.array([CITY_CODE]), np.array([CITY_NAME]), np.array([CITY_NAME_EN]), np.array([-1]),
-              np.array([111]), np.array([shapely.coverage_union_all(shapes)], dtype=object), np.array([people.sum()])),
-        Level("district", np.char.add(district_code, "000000"), *d_names, np.zeros(len(district_code), np.int64),
-              np.full(len(district_code), 111), merged(shapes, community_district),
-              np.bincount(community_district, weights=people)),
-        Level("street", np.char.add(street_code, "000"), *s_names, district_of_street,
-              np.full(len(street_code), 111), merged(shapes, community_street),
-              np.bincount(community_street, weights=people)),
+        Level(
+            "city",
+            np.array([CITY_CODE]),
+            np.array([CITY_NAME]),
+            np.array([CITY_NAME_EN]),
+            np.array([-1]),
+            np.array([111]),
+            np.array([shapely.coverage_union_all(shapes)], dtype=object),
+            np.array([people.sum()]),
+        ),
+        Level(
+            "district",
+            np.char.add(district_code, "000000"),
+            *d_names,
+            np.zeros(len(district_code), np.int64),
+            np.full(len(district_code), 111),
+            merged(shapes, community_district),
+            totals(community_district, people),
+        ),
+        Level(
+            "street",
+            np.char.add(street_code, "000"),
+            *s_names,
+            district_of_street,
+            np.full(len(street_code), 111),
+            merged(shapes, community_street),
+            totals(community_street, people),
+        ),
         Level("community", code, *c_names, community_street, np.where(rural, 112, 111), shapes, people),
     ]
     return Areas(levels, community, community_street, _grid_codes(network, community, code), borders)
@@ -182,8 +211,7 @@ def merged(shapes: Shapes, group: Ints) -> Shapes:
 def _centres(shapes: Shapes, group: Ints) -> Floats:
     xy = shapely.get_coordinates(shapely.centroid(shapes))
     area = shapely.area(shapes)
-    total = np.bincount(group, weights=area)
-    return np.column_stack([np.bincount(group, weights=xy[:, axis] * area) / total for axis in (0, 1)])
+    return np.column_stack([totals(group, xy[:, axis] * area) / totals(group, area) for axis in (0, 1)])
 
 
 def _reading_order(centre: Floats, within: Ints) -> Ints:
@@ -198,15 +226,14 @@ def _reading_order(centre: Floats, within: Ints) -> Ints:
 def _within(order: Ints, parent: Ints) -> Ints:
     """Rank of each among those with the same parent."""
     result = np.empty(len(order), dtype=np.int64)
-    by = np.lexsort([order, parent])
-    grouped = parent[by]
-    result[by] = np.arange(len(order)) - np.searchsorted(grouped, grouped, side="left")
+    by = np.argsort(order, kind="stable")
+    result[by] = rank_within(parent[by])
     return result
 
 
-def _share(flag: np.ndarray, network: Network, group: Ints) -> Floats:  # type: ignore[type-arg]
+def _share(flag: Flags, network: Network, group: Ints) -> Floats:
     area = shapely.area(network.plots)
-    return np.bincount(group, weights=area * flag) / np.bincount(group, weights=area)
+    return totals(group, area * flag) / totals(group, area)
 
 
 def _grid_codes(network: Network, community: Ints, code: Texts) -> Texts:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import shapely
+from shapely.geometry.base import BaseGeometry
 
 from demo.areas import CITY_NAME, CITY_NAME_EN, merged
 from demo.city import Ground
@@ -25,7 +26,15 @@ FILE = "basemap.pmtiles"
 MIN_ZOOM, MAX_ZOOM = 8, 16
 _LAST = 22
 #: First zoom at which a class of road is drawn.
-_ROAD_ZOOM = {"motorway": 8, "primary": 9, "secondary": 11, "rail": 10, "tertiary": 12, "residential": 14, "path": 15}
+_ROAD_ZOOM = {
+    "motorway": 8,
+    "primary": 9,
+    "secondary": 11,
+    "rail": 10,
+    "tertiary": 12,
+    "residential": 14,
+    "path": 15,
+}
 
 
 def build(folder: Path, ground: Ground) -> Path:
@@ -40,14 +49,20 @@ def build(folder: Path, ground: Ground) -> Path:
                 here.setdefault(place, []).append(data)
         tiles += [(zoom, x, y, gzip.compress(b"".join(parts), 6, mtime=0)) for (x, y), parts in here.items()]
     path = folder / FILE
-    extent = Extent(MIN_ZOOM, MAX_ZOOM, tuple(float(value) for value in bounds))
+    west, south, east, north = (float(value) for value in bounds)
+    extent = Extent(MIN_ZOOM, MAX_ZOOM, (west, south, east, north))
     write_archive(path, tiles, extent, _about())
     return path
 
 
 def _about() -> dict[str, object]:
-    fields = {"landuse": ("class",), "water": (), "roads": ("class", "name", "name_en"), "buildings": (),
-              "labels": ("name", "name_en", "rank")}
+    fields = {
+        "landuse": ("class",),
+        "water": (),
+        "roads": ("class", "name", "name_en"),
+        "buildings": (),
+        "labels": ("name", "name_en", "rank"),
+    }
     return {
         "name": f"{CITY_NAME} {CITY_NAME_EN}", "type": "baselayer", "version": "1",
         "vector_layers": [
@@ -60,8 +75,13 @@ def _about() -> dict[str, object]:
 def _layer(name: str, shapes: Shapes, first: Ints | int, last: Ints | int = _LAST, **texts: Texts) -> Layer:
     """A layer from shapes in plane metres."""
     count = len(shapes)
-    return Layer(name, unit_square(shapes_to_lnglat(np.asarray(shapes, dtype=object))),
-                 np.broadcast_to(np.asarray(first), count).copy(), np.broadcast_to(np.asarray(last), count).copy(), dict(texts))
+    return Layer(
+        name,
+        unit_square(shapes_to_lnglat(np.asarray(shapes, dtype=object))),
+        np.broadcast_to(np.asarray(first), count).copy(),
+        np.broadcast_to(np.asarray(last), count).copy(),
+        dict(texts),
+    )
 
 
 def _surroundings(ground: Ground) -> shapely.Polygon:
@@ -85,13 +105,15 @@ def _land(ground: Ground) -> Layer:
     far = _layer("landuse", blocks[dry], MIN_ZOOM, 13)
     far.texts["class"] = block_use[dry]
     shapes, kinds, _ = land_use(ground)
-    land = (kinds != "water") & ~((kinds == "transport") & (np.arange(len(kinds)) >= int((~shapely.is_empty(ground.parcels)).sum())))
+    land = (kinds != "water") & ~(
+        (kinds == "transport") & (np.arange(len(kinds)) >= int((~shapely.is_empty(ground.parcels)).sum()))
+    )
     near = _layer("landuse", shapes[land], 14)
     near.texts["class"] = kinds[land]
     return joined([around, far, near])
 
 
-def _shredded(shape: shapely.Geometry) -> Shapes:
+def _shredded(shape: BaseGeometry) -> Shapes:
     """A large shape in overlapping squares, so that no tile has to be cut from the whole of it."""
     west, south, east, north = shape.bounds
     step = max((east - west) / 24, 900.0)
@@ -100,16 +122,20 @@ def _shredded(shape: shapely.Geometry) -> Shapes:
     shapely.prepare(shape)
     near = squares[shapely.intersects(shape, squares)]
     pieces = shapely.get_parts(shapely.intersection(shape, near))
-    return pieces[shapely.get_dimensions(pieces) == 2]
+    solid: Shapes = pieces[shapely.get_dimensions(pieces) == 2]
+    return solid
 
 
 def _water(ground: Ground) -> Layer:
     network = ground.network
     around = _surroundings(ground)
     course = network.warp.polygons(np.array([network.plan.water], dtype=object))[0]
-    outside = shapely.difference(shapely.intersection(course, around), ground.areas.levels[0].shape[0].buffer(-5))
-    inside = merged(network.plots[network.plot_kind == "water"],
-                    network.plot_block[network.plot_kind == "water"])
+    outside = shapely.difference(
+        shapely.intersection(course, around), ground.areas.levels[0].shape[0].buffer(-5)
+    )
+    inside = merged(
+        network.plots[network.plot_kind == "water"], network.plot_block[network.plot_kind == "water"]
+    )
     parts = np.concatenate([shapely.get_parts(inside), _shredded(outside)])
     return _layer("water", parts[shapely.get_dimensions(parts) == 2], MIN_ZOOM)
 
@@ -120,8 +146,11 @@ def _roads(ground: Ground) -> Layer:
     first = np.array([_ROAD_ZOOM[kind] for kind in network.road_kind])
     here = ~shapely.is_empty(lines)
     roads = _layer("roads", lines[here], first[here])
-    roads.texts = {"class": network.road_kind[here], "name": ground.addresses.road_name[here],
-                   "name_en": ground.addresses.road_name_en[here]}
+    roads.texts = {
+        "class": network.road_kind[here],
+        "name": ground.addresses.road_name[here],
+        "name_en": ground.addresses.road_name_en[here],
+    }
     return roads
 
 
@@ -130,8 +159,21 @@ def _buildings(ground: Ground) -> Layer:
     return _layer("buildings", shapes, np.where(shapely.area(shapes) > 350, 13, 14))
 
 
-_PLACE_RANK = {"station": 3, "stadium": 4, "hospital": 4, "government": 4, "campus": 4, "park": 5, "market": 5, "school": 6,
-               "commercial": 6, "industrial": 6, "kindergarten": 7, "estate": 6, "danwei": 6}
+_PLACE_RANK = {
+    "station": 3,
+    "stadium": 4,
+    "hospital": 4,
+    "government": 4,
+    "campus": 4,
+    "park": 5,
+    "market": 5,
+    "school": 6,
+    "commercial": 6,
+    "industrial": 6,
+    "kindergarten": 7,
+    "estate": 6,
+    "danwei": 6,
+}
 _RANK_ZOOM = {3: 12, 4: 13, 5: 14, 6: 15, 7: 16}
 
 
@@ -139,7 +181,7 @@ def _labels(ground: Ground) -> Layer:
     """Names: areas, places, the river, and named streets along their line."""
     points, names, names_en, ranks, first, last = [], [], [], [], [], []
 
-    def add(xy: Shapes, zh: Texts, en: Texts, rank: Ints, low: Ints, high: int = _LAST) -> None:
+    def add(xy: Shapes, zh: Texts, en: Texts, rank: Ints, low: Ints, *, high: int = _LAST) -> None:
         points.append(xy)
         names.append(zh)
         names_en.append(en)
@@ -150,10 +192,21 @@ def _labels(ground: Ground) -> Layer:
     for number, (rank, low, high) in enumerate(((1, 8, 11), (2, 9, 13), (3, 11, 14), (5, 13, 16))):
         level = ground.areas.levels[number]
         count = len(level.code)
-        add(shapely.point_on_surface(level.shape), level.name, level.name_en, np.full(count, rank), np.full(count, low), high)
+        add(
+            shapely.point_on_surface(level.shape),
+            level.name,
+            level.name_en,
+            np.full(count, rank),
+            np.full(count, low),
+            high=high,
+        )
     place = _places(ground)
-    add(shapely.point_on_surface(ground.network.plots[place]), ground.addresses.plot_place[place],
-        ground.addresses.plot_place_en[place], *_ranked(ground.network.plot_kind[place]))
+    add(
+        shapely.point_on_surface(ground.network.plots[place]),
+        ground.addresses.plot_place[place],
+        ground.addresses.plot_place_en[place],
+        *_ranked(ground.network.plot_kind[place]),
+    )
     river = ground.network.warp.lines(np.array([ground.network.plan.river], dtype=object))
     spots = shapely.line_interpolate_point(river[0], np.array([0.36, 0.64]), normalized=True)
     add(spots, np.full(2, "泽水"), np.full(2, "Ze River"), np.full(2, 2), np.full(2, 10))
@@ -171,23 +224,33 @@ def _ranked(kinds: Texts) -> tuple[Ints, Ints]:
 def _places(ground: Ground) -> Ints:
     """One plot for each named place: the largest of its block that bears the name."""
     network = ground.network
-    named = np.flatnonzero((ground.addresses.plot_place != "") & np.isin(network.plot_kind, list(_PLACE_RANK)))
+    named = np.flatnonzero(
+        (ground.addresses.plot_place != "") & np.isin(network.plot_kind, list(_PLACE_RANK))
+    )
     order = named[np.lexsort([-shapely.area(network.plots[named]), network.plot_block[named]])]
     quarter = network.block_quarter[network.plot_block[order]]
     wide = np.isin(network.plot_kind[order], ("industrial", "campus", "park", "commercial"))
     key = np.where(wide, -quarter - 1, network.plot_block[order])
-    marks = np.char.add(np.char.add(key.astype("U12"), network.plot_kind[order]), ground.addresses.plot_place[order])
+    marks = np.char.add(
+        np.char.add(key.astype("U12"), network.plot_kind[order]), ground.addresses.plot_place[order]
+    )
     return np.sort(order[np.unique(marks, return_index=True)[1]])
 
 
 def _street_names(ground: Ground) -> Layer:
     network, names = ground.network, ground.addresses.road_name
     here = (names != "") & (network.road_kind != "rail") & (shapely.length(network.roads) > 120)
-    first = np.array([{"motorway": 13, "primary": 13, "secondary": 14, "tertiary": 15}.get(kind, 16)
-                      for kind in network.road_kind])
+    first = np.array(
+        [
+            {"motorway": 13, "primary": 13, "secondary": 14, "tertiary": 15}.get(kind, 16)
+            for kind in network.road_kind
+        ]
+    )
     lines = shapely.intersection(network.roads[here], _surroundings(ground))
     layer = _layer("labels", lines, first[here])
     layer.texts = {"name": names[here], "name_en": ground.addresses.road_name_en[here]}
-    rank = np.array([{"motorway": 4, "primary": 5, "secondary": 6}.get(kind, 7) for kind in network.road_kind])
+    rank = np.array(
+        [{"motorway": 4, "primary": 5, "secondary": 6}.get(kind, 7) for kind in network.road_kind]
+    )
     layer.numbers = {"rank": rank[here]}
     return layer

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import shapely
 
+from demo.grouping import spread_out
 from demo.network import Network
 from demo.parcels import facing_south, parcels, turned_boxes
-from demo.types import Floats, Ints, Shapes, Texts
+from demo.types import Floats, Ints, Shapes, Texts, shapes_of
 
 
 @dataclass(frozen=True)
@@ -44,14 +45,14 @@ STYLES: dict[str, tuple[Style, ...]] = {
                Style(44, 12, 10, 19, (6, 7), 0.93, 0.05, "residential", 94, 2.8, 0.88)),
     "village": (Style(10.5, 10, 1.7, 2.2, (4, 7), 0.93, 0.2, "residential", 24, 1.75, 0.92),),
     "dormitory": (Style(52, 13, 12, 16, (5, 6), 0.95, 0.02, "dormitory", 30, 4.6, 0.92),),
-    "campus": (Style(56, 14, 16, 24, (5, 6), 0.62, 0.1, "dormitory", 26, 4.0, 0.97),
-               Style(62, 20, 24, 40, (4, 6), 0.7, 0.15, "public"),
-               Style(78, 24, 30, 46, (3, 6), 0.6, 0.15, "public")),
-    "commercial": (Style(36, 30, 16, 20, (9, 24), 0.9, 0.06, "office"),
-                   Style(58, 30, 12, 14, (4, 6), 0.9, 0.06, "shop")),
-    "industrial": (Style(84, 34, 14, 16, (1, 2), 0.92, 0.04, "factory"),
-                   Style(58, 26, 12, 13, (1, 3), 0.92, 0.05, "factory"),
-                   Style(46, 22, 12, 14, (3, 5), 0.9, 0.05, "factory")),
+    "campus": (Style(50, 14, 14, 18, (5, 6), 0.9, 0.06, "dormitory", 26, 4.0, 0.97),
+               Style(56, 18, 20, 28, (4, 6), 0.85, 0.12, "public"),
+               Style(46, 22, 22, 30, (3, 6), 0.8, 0.15, "public")),
+    "commercial": (Style(29, 24, 12, 14, (9, 24), 0.92, 0.06, "office"),
+                   Style(42, 22, 8, 10, (3, 6), 0.95, 0.06, "shop")),
+    "industrial": (Style(64, 30, 10, 12, (1, 2), 0.95, 0.04, "factory"),
+                   Style(48, 22, 9, 10, (1, 3), 0.95, 0.05, "factory"),
+                   Style(38, 18, 9, 11, (3, 5), 0.93, 0.05, "factory")),
     "school": (Style(56, 13, 16, 32, (3, 5), 0.62, 0.08, "public"),),
     "kindergarten": (Style(30, 15, 14, 20, (2, 3), 0.6, 0.08, "public"),),
     "hospital": (Style(54, 20, 16, 24, (5, 14), 0.85, 0.05, "public"),),
@@ -118,13 +119,27 @@ def build(network: Network, people: int, rng: np.random.Generator) -> tuple[Buil
     block_mood = rng.random(len(network.block_kind))[network.plot_block[plot]]
     wish = low + (high - low) * np.clip(0.7 * block_mood + 0.3 * rng.random(len(shape)), 0, 1)
     area = shapely.area(shape)
-    per_floor = np.where(table.flat[style] > 0, np.maximum(1, np.round(area * 0.80 / np.maximum(table.flat[style], 1))), 0)
+    flat = table.flat[style]
+    per_floor = np.where(flat > 0, np.maximum(1, np.round(area * 0.80 / np.maximum(flat, 1))), 0)
     kind = network.plot_kind[plot]
-    floors, occupied = _fit(kind, wish, per_floor, table.people[style], table.occupied[style], people)
+    floors, occupied = _fit(
+        kind, wish, per_floor, per_home=table.people[style], occupied=table.occupied[style], people=people
+    )
     xy = shapely.get_coordinates(shapely.centroid(shape))
     buildings = Buildings(
-        shape, xy[:, 0], xy[:, 1], plot, kind, table.use[style], floors, per_floor.astype(np.int64), table.flat[style],
-        occupied, floors * per_floor * table.people[style] * occupied, _built(kind, plot, network, rng))
+        shape,
+        xy[:, 0],
+        xy[:, 1],
+        plot,
+        kind,
+        table.use[style],
+        floors,
+        per_floor.astype(np.int64),
+        table.flat[style],
+        occupied,
+        floors * per_floor * table.people[style] * occupied,
+        _built(kind, plot, network, rng),
+    )
     return buildings, ground
 
 
@@ -150,19 +165,26 @@ def _choose_styles(network: Network, rng: np.random.Generator) -> tuple[Ints, li
     plot_mood = rng.random(len(network.plots))
     for kind, options in STYLES.items():
         here = network.plot_kind == kind
-        mood = plot_mood if kind in ("campus", "commercial", "oldtown") else block_mood
-        chosen[here] = len(styles) + (mood[here] * len(options)).astype(np.int64)
+        mood = plot_mood if kind == "oldtown" else block_mood
+        pick = (mood[here] * len(options)).astype(np.int64)
+        if kind in ("campus", "commercial"):
+            # a college has its dormitories and halls, a centre its towers and shops: in turn, not by chance
+            pick = np.arange(int(here.sum())) % len(options)
+        chosen[here] = len(styles) + pick
         styles += options
     return chosen, styles
 
 
-def _footprints(ground: Shapes, style_of: Ints, styles: list[Style], rng: np.random.Generator) -> tuple[Shapes, Ints]:
+def _footprints(
+    ground: Shapes, style_of: Ints, styles: list[Style], rng: np.random.Generator
+) -> tuple[Shapes, Ints]:
     """Rectangles in rows over each parcel, kept where they lie wholly inside it."""
     plots = np.flatnonzero((style_of >= 0) & (shapely.area(ground) > 60.0))
     style = style_of[plots]
     long, deep, beside, behind, keep, jitter = (
         np.array([getattr(row, name) for row in styles])[style]
-        for name in ("long", "deep", "beside", "behind", "keep", "jitter"))
+        for name in ("long", "deep", "beside", "behind", "keep", "jitter")
+    )
     parcel = shapely.buffer(ground[plots], -np.minimum(4.0, 0.6 + 0.08 * behind), join_style="mitre")
     angle = facing_south(ground[plots]) + rng.normal(0, 0.03, len(plots)) * jitter
     low, high = turned_boxes(parcel, angle)
@@ -172,8 +194,7 @@ def _footprints(ground: Shapes, style_of: Ints, styles: list[Style], rng: np.ran
     columns = np.floor((width + beside) / (long + beside)).astype(np.int64)
     rows = np.floor((height + behind) / (deep + behind)).astype(np.int64)
     count = np.maximum(columns, 0) * np.maximum(rows, 0)
-    at = np.repeat(np.arange(len(plots)), count)
-    place = np.arange(len(at)) - np.repeat(np.cumsum(count) - count, count)
+    at, place = spread_out(count)
     column, row = place % columns[at], place // columns[at]
     slack_x = (width + beside - columns * (long + beside))[at]
     slack_y = (height + behind - rows * (deep + behind))[at]
@@ -192,8 +213,7 @@ def _rectangles(x: Floats, y: Floats, wide: Floats, thick: Floats, angle: Floats
     dy = np.stack([-thick, -thick, thick, thick], axis=1) / 2 + y[:, None]
     cos, sin = np.cos(angle)[:, None], np.sin(angle)[:, None]
     corners = np.stack([dx * cos - dy * sin, dx * sin + dy * cos], axis=2)
-    result: Shapes = shapely.polygons(np.round(corners, 2))
-    return result
+    return shapes_of(shapely.polygons(np.round(corners, 2)))
 
 
 def _stadiums(ground: Shapes, kind: Texts) -> tuple[Shapes, Ints]:
@@ -210,8 +230,9 @@ def _stadiums(ground: Shapes, kind: Texts) -> tuple[Shapes, Ints]:
     return np.array(ovals, dtype=object), plots
 
 
-def _fit(kind: Texts, wish: Floats, per_floor: Floats, per_home: Floats, occupied: Floats,
-         people: int) -> tuple[Ints, Floats]:
+def _fit(
+    kind: Texts, wish: Floats, per_floor: Floats, *, per_home: Floats, occupied: Floats, people: int
+) -> tuple[Ints, Floats]:
     """Floors and occupancy with which each kind of ground holds its share of the residents."""
     floors = np.maximum(1, np.round(wish)).astype(np.int64)
     share = occupied.copy()

@@ -47,7 +47,8 @@ def _arrival_weight() -> Floats:
         weight -= 0.62 * np.exp(-(((after + 8) / 14.0) ** 2))
         weight += 0.55 * np.exp(-(((days - day(year, 9, 1)) / 14.0) ** 2))
         weight += 0.25 * np.exp(-(((days - day(year, 7, 5)) / 18.0) ** 2))
-    return np.maximum(weight, 0.05)
+    result: Floats = np.maximum(weight, 0.05)
+    return result
 
 
 @cache
@@ -66,7 +67,8 @@ def arrivals(mean_years: float, count: int, rng: np.random.Generator) -> Ints:
     days = np.arange(_FIRST, TODAY + 1)
     cumulative = np.cumsum(_arrival_weight() * np.exp((days - TODAY) / (mean_years * 365.25)))
     found = np.searchsorted(cumulative, rng.random(count) * cumulative[-1])
-    return (_FIRST + np.minimum(found, len(days) - 1)).astype(np.int64)
+    result: Ints = (_FIRST + np.minimum(found, len(days) - 1)).astype(np.int64)
+    return result
 
 
 def departures(latest: Ints, within_days: int, rng: np.random.Generator) -> Ints:
@@ -75,4 +77,5 @@ def departures(latest: Ints, within_days: int, rng: np.random.Generator) -> Ints
     high = np.clip(latest - _FIRST, 1, len(total) - 1)
     low = np.clip(high - within_days, 0, None)
     draw = total[low] + rng.random(len(latest)) * (total[high] - total[low])
-    return (_FIRST + np.searchsorted(total, draw)).astype(np.int64)
+    result: Ints = (_FIRST + np.searchsorted(total, draw)).astype(np.int64)
+    return result

@@ -12,6 +12,7 @@ from demo.areas import Areas, divide
 from demo.buildings import Buildings, build
 from demo.chunk import Rows, World, people_of
 from demo.employers import Employers, settle
+from demo.grouping import totals
 from demo.network import Network, lay_out
 from demo.sizes import Size
 from demo.types import Ints, Shapes
@@ -40,10 +41,10 @@ def draw_ground(size: Size, seed: int) -> Ground:
     network = lay_out(size, streams[0])
     buildings, parcels = build(network, size.people, streams[1])
     namer = Namer(streams[2])
-    people = np.bincount(buildings.plot, weights=buildings.residents, minlength=len(network.plots))
+    people = totals(buildings.plot, buildings.residents, len(network.plots))
     areas = divide(network, people, size, namer)
     addresses = address(network, buildings, areas, namer)
-    employers = settle(network, buildings, areas, addresses, size.people, namer, streams[3])
+    employers = settle(buildings, areas, addresses, people=size.people, namer=namer, rng=streams[3])
     schools = Schools(areas, network.plots, network.plot_kind, addresses.plot_place)
     return Ground(size, seed, network, parcels, buildings, areas, addresses, employers, schools)
 
@@ -51,10 +52,17 @@ def draw_ground(size: Size, seed: int) -> Ground:
 def populate(ground: Ground) -> Iterator[Rows]:
     """The people, chunk by chunk; a chunk holds whole streets from all over the city, so that moves cross it."""
     homes = ground.buildings.dwellings
-    world = World(ground.buildings, ground.areas, LabourMarket(ground.employers, ground.areas), ground.schools,
-                  np.cumsum(homes) - homes)
+    world = World(
+        ground.buildings,
+        ground.areas,
+        LabourMarket(ground.employers, ground.areas),
+        ground.schools,
+        np.cumsum(homes) - homes,
+    )
     for number, chosen in enumerate(_chunks(ground)):
-        yield people_of(world, chosen, number, np.random.default_rng([ground.seed, ground.size.people, 100 + number]))
+        yield people_of(
+            world, chosen, number, np.random.default_rng([ground.seed, ground.size.people, 100 + number])
+        )
 
 
 def chunk_count(ground: Ground) -> int:
@@ -67,7 +75,7 @@ def _chunks(ground: Ground) -> list[Ints]:
     count = chunk_count(ground)
     community = ground.areas.plot_community[ground.buildings.plot]
     street = ground.areas.community_street[community]
-    by_street = np.bincount(street, weights=ground.buildings.residents)
+    by_street = totals(street, ground.buildings.residents)
     filled, chunk_of = np.zeros(count), np.zeros(len(by_street), dtype=np.int64)
     rng = np.random.default_rng([ground.seed, ground.size.people, 50])
     # the heaviest street always goes where there is most room

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import shapely
 
+from demo.grouping import totals
 from demo.types import Floats, Ints, Shapes
 
 
@@ -42,11 +43,11 @@ def regroup(borders: Borders, group: Ints) -> Borders:
     apart = one != two
     low, high = np.minimum(one, two)[apart], np.maximum(one, two)[apart]
     pair, inverse = np.unique(np.column_stack([low, high]), axis=0, return_inverse=True)
-    length = np.bincount(inverse.ravel(), weights=borders.length[apart], minlength=len(pair))
+    length = totals(inverse.ravel(), borders.length[apart], len(pair))
     return Borders(pair[:, 0], pair[:, 1], length)
 
 
-def grow(weight: Floats, borders: Borders, target: float, inside: Ints, together: Ints) -> Ints:
+def grow(weight: Floats, borders: Borders, target: float, *, inside: Ints, together: Ints) -> Ints:
     """Merge pieces until each cluster weighs about `target`; returns the cluster number of each piece.
 
     Pieces merge only with the same `inside` value (a cluster never crosses a district) and prefer those with the
@@ -57,7 +58,9 @@ def grow(weight: Floats, borders: Borders, target: float, inside: Ints, together
     parent = np.arange(len(weight))
     total = weight.astype(float).copy()
     near: list[dict[int, float]] = [{} for _ in range(len(weight))]
-    for one, two, length in zip(borders.one.tolist(), borders.two.tolist(), borders.length.tolist(), strict=True):
+    for one, two, length in zip(
+        borders.one.tolist(), borders.two.tolist(), borders.length.tolist(), strict=True
+    ):
         if inside[one] == inside[two]:
             value = length * (4.0 if together[one] == together[two] else 1.0)
             near[one][two] = near[two][one] = value
@@ -112,7 +115,7 @@ def mend(group: Ints, borders: Borders, weight: Floats) -> Ints:
         same = group[borders.one] == group[borders.two]
         matrix = coo_matrix((np.ones(same.sum()), (borders.one[same], borders.two[same])), (len(group),) * 2)
         part = connected_components(matrix, directed=False)[1]
-        heaviness = np.bincount(part, weights=weight + 1e-6)
+        heaviness = totals(part, weight + 1e-6)
         first = np.unique(part, return_index=True)[1]
         main: dict[int, int] = {}
         for number in np.argsort(-heaviness, kind="stable"):
@@ -120,7 +123,9 @@ def mend(group: Ints, borders: Borders, weight: Floats) -> Ints:
         lost = ~np.isin(part, list(main.values()))
         if not lost.any():
             break
-        edges = np.concatenate([np.column_stack([borders.one, borders.two]), np.column_stack([borders.two, borders.one])])
+        edges = np.concatenate(
+            [np.column_stack([borders.one, borders.two]), np.column_stack([borders.two, borders.one])]
+        )
         length = np.concatenate([borders.length, borders.length])
         out = lost[edges[:, 0]] & ~lost[edges[:, 1]]
         best: dict[tuple[int, int], float] = {}

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import shapely
 
-from demo.types import Flags, Floats, Ints, Shapes, Texts
+from demo.types import Flags, Ints, Shapes, Texts
 from maps import mvt
 
 #: A tile is drawn 512 pixels wide from 4096 units.
@@ -28,18 +28,27 @@ class Layer:
 
     def taken(self, keep: Ints | Flags) -> Layer:
         """The layer with the chosen shapes only."""
-        return Layer(self.name, self.shapes[keep], self.first_zoom[keep], self.last_zoom[keep],
-                     {key: values[keep] for key, values in self.texts.items()},
-                     {key: values[keep] for key, values in self.numbers.items()})
+        return Layer(
+            self.name,
+            self.shapes[keep],
+            self.first_zoom[keep],
+            self.last_zoom[keep],
+            {key: values[keep] for key, values in self.texts.items()},
+            {key: values[keep] for key, values in self.numbers.items()},
+        )
 
 
 def joined(layers: list[Layer]) -> Layer:
     """Layers of one name and the same attributes as one, drawn in their order."""
     first = layers[0]
-    return Layer(first.name, *(np.concatenate([getattr(layer, name) for layer in layers])
-                               for name in ("shapes", "first_zoom", "last_zoom")),
-                 {key: np.concatenate([layer.texts[key] for layer in layers]) for key in first.texts},
-                 {key: np.concatenate([layer.numbers[key] for layer in layers]) for key in first.numbers})
+    return Layer(
+        first.name,
+        np.concatenate([layer.shapes for layer in layers]),
+        np.concatenate([layer.first_zoom for layer in layers]),
+        np.concatenate([layer.last_zoom for layer in layers]),
+        {key: np.concatenate([layer.texts[key] for layer in layers]) for key in first.texts},
+        {key: np.concatenate([layer.numbers[key] for layer in layers]) for key in first.numbers},
+    )
 
 
 def unit_square(shapes: Shapes) -> Shapes:
@@ -55,13 +64,19 @@ def cut(layer: Layer, zoom: int) -> dict[tuple[int, int], bytes]:
     """The layer's part of each tile (x, y) of a zoom that it touches."""
     layer = layer.taken((layer.first_zoom <= zoom) & (layer.last_zoom >= zoom))
     sorts = shapely.get_dimensions(layer.shapes)
-    cuts = [_cut_sort(layer.shapes, np.flatnonzero(sorts == sort), sort, zoom) for sort in (2, 1, 0) if (sorts == sort).any()]
+    cuts = [
+        _cut_sort(layer.shapes, np.flatnonzero(sorts == sort), sort, zoom)
+        for sort in (2, 1, 0)
+        if (sorts == sort).any()
+    ]
     if not cuts:
         return {}
     feature, x, y = (np.concatenate([getattr(part, name) for part in cuts]) for name in ("feature", "x", "y"))
-    encoded = mvt.Shapes(np.concatenate([part.encoded.data for part in cuts]),
-                         np.concatenate([part.encoded.lengths for part in cuts]),
-                         np.concatenate([np.full(len(part.x), part.encoded.kind, dtype=np.uint64) for part in cuts]))
+    encoded = mvt.Shapes(
+        np.concatenate([part.encoded.data for part in cuts]),
+        np.concatenate([part.encoded.lengths for part in cuts]),
+        np.concatenate([np.full(len(part.x), part.encoded.kind, dtype=np.uint64) for part in cuts]),
+    )
     order = np.lexsort([feature, y, x])
     feature, x, y = feature[order], x[order], y[order]
     return _tiles(layer.taken(feature), encoded.take(order), feature, x, y)
@@ -81,7 +96,9 @@ def _cut_sort(shapes: Shapes, numbers: Ints, sort: int, zoom: int) -> _Cut:
     """Parts of the shapes of one sort (0 points, 1 lines, 2 polygons): thinned for the zoom, cut, encoded."""
     shapes = _scaled(shapes[numbers], mvt.EXTENT * 2.0**zoom)
     if sort and zoom < 16:
-        shapes = shapely.simplify(shapes, _UNITS_A_PIXEL * (0.35 if zoom >= 14 else 0.6), preserve_topology=sort == 2)
+        shapes = shapely.simplify(
+            shapes, _UNITS_A_PIXEL * (0.35 if zoom >= 14 else 0.6), preserve_topology=sort == 2
+        )
     if sort == 2 and zoom < 14:
         visible = shapely.area(shapes) > 3 * _UNITS_A_PIXEL**2
         shapes, numbers = shapes[visible], numbers[visible]
@@ -91,7 +108,9 @@ def _cut_sort(shapes: Shapes, numbers: Ints, sort: int, zoom: int) -> _Cut:
 
 
 def _scaled(shapes: Shapes, scale: float) -> Shapes:
-    result: Shapes = shapely.set_coordinates(np.array(shapes, dtype=object, copy=True), shapely.get_coordinates(shapes) * scale)
+    result: Shapes = shapely.set_coordinates(
+        np.array(shapes, dtype=object, copy=True), shapely.get_coordinates(shapes) * scale
+    )
     return result
 
 
@@ -112,7 +131,12 @@ def _clipped(shapes: Shapes, feature: Ints, x: Ints, y: Ints, sort: int) -> tupl
     west, north = x * float(mvt.EXTENT) - mvt.BUFFER, y * float(mvt.EXTENT) - mvt.BUFFER
     width = mvt.EXTENT + 2 * mvt.BUFFER
     box = shapely.bounds(shapes)[feature]
-    inside = (box[:, 0] >= west) & (box[:, 1] >= north) & (box[:, 2] <= west + width) & (box[:, 3] <= north + width)
+    inside = (
+        (box[:, 0] >= west)
+        & (box[:, 1] >= north)
+        & (box[:, 2] <= west + width)
+        & (box[:, 3] <= north + width)
+    )
     parts = shapes[feature]
     across = ~inside
     if sort and across.any():
@@ -144,7 +168,9 @@ def _encoded(parts: Shapes, x: Ints, y: Ints, sort: int) -> mvt.Shapes:
     return mvt.polygons(xy, ends, ring_owner, len(parts))
 
 
-def _tiles(layer: Layer, encoded: mvt.Shapes, feature: Ints, x: Ints, y: Ints) -> dict[tuple[int, int], bytes]:
+def _tiles(
+    layer: Layer, encoded: mvt.Shapes, feature: Ints, x: Ints, y: Ints
+) -> dict[tuple[int, int], bytes]:
     """The bytes of the layer in each tile; features are sorted by tile."""
     if not len(feature):
         return {}
@@ -158,7 +184,9 @@ def _tiles(layer: Layer, encoded: mvt.Shapes, feature: Ints, x: Ints, y: Ints) -
     result = {}
     for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
         here = slice(start, end)
-        shapes = mvt.Shapes(encoded.data[byte_start[start] : byte_end[end - 1]], encoded.lengths[here], kinds[here])
+        shapes = mvt.Shapes(
+            encoded.data[byte_start[start] : byte_end[end - 1]], encoded.lengths[here], kinds[here]
+        )
         data = mvt.layer(layer.name, shapes, ids[here], _columns(layer, fixed, here))
         if data:
             result[int(x[start]), int(y[start])] = data
@@ -175,7 +203,7 @@ def _columns(layer: Layer, fixed: dict[str, tuple[Texts, Ints]], here: slice) ->
             columns.append(mvt.Column(key, index[here].astype(np.int64), table.table, table.size))
         else:
             columns.append(mvt.texts(key, [value or None for value in values[here].tolist()]))
-    for key, values in layer.numbers.items():
-        numbers = values[here].astype(np.float64)
+    for key, counts in layer.numbers.items():
+        numbers = counts[here].astype(np.float64)
         columns.append(mvt.numbers(key, numbers, np.ones(len(numbers), dtype=bool)))
     return columns

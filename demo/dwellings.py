@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from demo.buildings import Buildings
+from demo.grouping import spread_out
 from demo.types import Flags, Floats, Ints
 
 #: Kinds of ground people live on, in the order of the numbers used for them.
@@ -46,9 +47,8 @@ class Dwellings:
 def furnish(buildings: Buildings, chosen: Ints, first_number: Ints, rng: np.random.Generator) -> Dwellings:
     """The dwellings of the buildings `chosen` (indexes); `first_number` is each building's first dwelling number."""
     count = buildings.dwellings[chosen]
-    local = np.repeat(np.arange(len(chosen)), count)
+    local, place = spread_out(count)
     building = chosen[local]
-    place = np.arange(len(local)) - np.repeat(np.cumsum(count) - count, count)
     per_floor = buildings.per_floor[building]
     floor, door = place // per_floor + 1, place % per_floor
     kind = np.searchsorted(_SORTED, buildings.kind[building])
@@ -62,14 +62,28 @@ def furnish(buildings: Buildings, chosen: Ints, first_number: Ints, rng: np.rand
     rooms = np.clip(np.round(area / 31.0 + rng.normal(0, 0.35, len(local))), 1, 8).astype(np.int64)
     collective = (kind == DORMITORY) | (kind == CAMPUS)
     rooms[collective] = 1
-    capacity = np.where(collective, np.where(kind == CAMPUS, 4, 6) + 2 * (rng.random(len(local)) < 0.25),
-                        np.maximum(1, np.round(area / 11.0).astype(np.int64)))
+    capacity = np.where(
+        collective,
+        np.where(kind == CAMPUS, 4, 6) + 2 * (rng.random(len(local)) < 0.25),
+        np.maximum(1, np.round(area / 11.0).astype(np.int64)),
+    )
     tenure = _pick(_TENURE[kind], rng)
     # the landlord's family keeps the top floor of a house in an urban village
     tenure[(kind == VILLAGE) & (tenure == OWN) & (floor < buildings.floors[building] - 1)] = RENT
     taken = rng.random(len(local)) < buildings.occupied[building]
-    return Dwellings(first_number[local] + place, building, kind, unit, floor, room, area, rooms,
-                     capacity.astype(np.int64), tenure, taken)
+    return Dwellings(
+        first_number[local] + place,
+        building,
+        kind,
+        unit,
+        floor,
+        room,
+        area,
+        rooms,
+        capacity.astype(np.int64),
+        tenure,
+        taken,
+    )
 
 
 _SORTED = np.array(sorted(LIVED_ON))

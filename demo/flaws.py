@@ -19,8 +19,10 @@ Change = Callable[[list[Any], np.random.Generator], list[Any]]
 
 def _wrong_check(values: list[Any], rng: np.random.Generator) -> list[Any]:
     """The last character replaced by another digit."""
-    return [value[:-1] + str((int(value[-1]) + 1 + int(rng.integers(0, 8))) % 10 if value[-1].isdigit() else 5)
-            for value in values]
+    return [
+        value[:-1] + str((int(value[-1]) + 1 + int(rng.integers(0, 8))) % 10 if value[-1].isdigit() else 5)
+        for value in values
+    ]
 
 
 def _impossible(values: list[Any], rng: np.random.Generator) -> list[Any]:
@@ -38,19 +40,34 @@ def _unknown_word(values: list[Any], rng: np.random.Generator) -> list[Any]:
 
 #: Table -> flaw, column, rate, how the value changes.
 CHANGES: dict[str, tuple[tuple[str, str, float, Change], ...]] = {
-    "people": (("wrong_check_digit", "身份证号", 0.004, _wrong_check), ("impossible_date", "出生日期", 0.003, _impossible),
-               ("missing_value", "房屋编号", 0.002, _missing), ("unknown_word", "性别", 0.002, _unknown_word)),
+    "people": (
+        ("wrong_check_digit", "身份证号", 0.004, _wrong_check),
+        ("impossible_date", "出生日期", 0.003, _impossible),
+        ("missing_value", "房屋编号", 0.002, _missing),
+        ("unknown_word", "性别", 0.002, _unknown_word),
+    ),
     "dwellings": (("missing_value", "房屋编号", 0.001, _missing),),
-    "employers": (("wrong_check_digit", "统一社会信用代码", 0.006, _wrong_check),
-                  ("impossible_date", "成立日期", 0.004, _impossible)),
-    "employment": (("impossible_date", "入职日期", 0.002, _impossible), ("missing_value", "单位编号", 0.001, _missing)),
+    "employers": (
+        ("wrong_check_digit", "统一社会信用代码", 0.006, _wrong_check),
+        ("impossible_date", "成立日期", 0.004, _impossible),
+    ),
+    "employment": (
+        ("impossible_date", "入职日期", 0.002, _impossible),
+        ("missing_value", "单位编号", 0.001, _missing),
+    ),
     "schooling": (("unknown_word", "学段", 0.003, _unknown_word),),
 }
 DUPLICATES = {"people": 0.003, "dwellings": 0.002, "employers": 0.004}
 SWAPPED = {"employers": ("经度", "纬度", 0.006)}
 #: Lines of a CSV written in another encoding than the rest of the file.
 WRONG_ENCODING = {"people": (0.001, "gb18030")}
-_KEYS = {"people": "人员编号", "dwellings": "房屋编号", "employers": "单位编号", "employment": "人员编号", "schooling": "人员编号"}
+_KEYS = {
+    "people": "人员编号",
+    "dwellings": "房屋编号",
+    "employers": "单位编号",
+    "employment": "人员编号",
+    "schooling": "人员编号",
+}
 
 
 class Spoiler:
@@ -59,7 +76,6 @@ class Spoiler:
     def __init__(self, seed: int) -> None:
         self._rng = np.random.default_rng([seed, 88_888])
         self._truth: list[dict[str, Any]] = []
-        self._lines: dict[str, int] = {}
 
     def spoil(self, name: str, table: pl.DataFrame) -> pl.DataFrame:
         """The table with its flaws; each row gets at most one. Dates become text where one is impossible."""
@@ -69,16 +85,15 @@ class Spoiler:
             count = round(rate * len(table))
             rows, free = np.sort(free[:count]), free[count:]
             rows = rows[~table[column].is_null().to_numpy()[rows]]
-            before = table[column].gather(rows.tolist()).to_list()
-            after = change(before, self._rng)
-            self._note(name, table, rows, flaw, column, before, after)
-            table = table.with_columns(table[column].scatter(rows.tolist(), after))
+            changed = change(table[column].gather(rows.tolist()).to_list(), self._rng)
+            spoiled = table.with_columns(table[column].scatter(rows.tolist(), changed))
+            self._note(name, flaw, column, table[rows], spoiled[rows])
+            table = spoiled
         if name in SWAPPED:
             table, free = self._swap(name, table, free)
         repeated = np.sort(free[: round(DUPLICATES.get(name, 0.0) * len(table))])
         order = np.sort(np.concatenate([np.arange(len(table)), repeated]), kind="stable")
-        self._repeat(name, table, repeated)
-        self._lines[name] = self._lines.get(name, 0) + len(order)
+        self._note(name, "duplicate", _KEYS[name], table[repeated], table[repeated])
         return table[order]
 
     def _swap(self, name: str, table: pl.DataFrame, free: Ints) -> tuple[pl.DataFrame, Ints]:
@@ -86,19 +101,18 @@ class Spoiler:
         count = round(rate * len(table))
         rows, free = np.sort(free[:count]).tolist(), free[count:]
         first, second = table[one].gather(rows), table[two].gather(rows)
-        self._note(name, table, np.array(rows, dtype=np.int64), "swapped_coordinates", one, first.to_list(), second.to_list())
-        return table.with_columns(table[one].scatter(rows, second), table[two].scatter(rows, first)), free
+        swapped = table.with_columns(table[one].scatter(rows, second), table[two].scatter(rows, first))
+        self._note(name, "swapped_coordinates", one, table[rows], swapped[rows])
+        return swapped, free
 
-    def _repeat(self, name: str, table: pl.DataFrame, rows: Ints) -> None:
-        keys = table[_KEYS[name]].gather(rows.tolist()).to_list()
-        self._note(name, table, rows, "duplicate", _KEYS[name], keys, keys)
-
-    def _note(self, name: str, table: pl.DataFrame, rows: Ints, flaw: str, column: str, before: list[Any],
-              after: list[Any]) -> None:
-        keys = table[_KEYS[name]].gather(rows.tolist()).to_list()
-        for key, old, new in zip(keys, before, after, strict=True):
-            self._truth.append({"table": name, "key": old if column == _KEYS[name] else key, "flaw": flaw, "column": column,
-                                "was": None if old is None else str(old), "became": None if new is None else str(new)})
+    def _note(self, name: str, flaw: str, column: str, before: pl.DataFrame, after: pl.DataFrame) -> None:
+        """Put the rows of a table, as they were and as they became, on the list."""
+        values = zip(before[_KEYS[name]], before[column], after[column], strict=True)
+        for key, old, new in values:
+            was, became = (None if value is None else str(value) for value in (old, new))
+            self._truth.append(
+                {"table": name, "key": key, "flaw": flaw, "column": column, "was": was, "became": became}
+            )
 
     def spoil_bytes(self, folder: Path) -> None:
         """Write some lines of the CSV files in another encoding than the rest."""
@@ -111,8 +125,16 @@ class Spoiler:
             for row in rows.tolist():
                 text = lines[row].decode()
                 lines[row] = text.encode(encoding)
-                self._truth.append({"table": name, "key": text.split(",", 1)[0], "flaw": "wrong_encoding", "column": "",
-                                    "was": "utf-8", "became": encoding})
+                self._truth.append(
+                    {
+                        "table": name,
+                        "key": text.split(",", 1)[0],
+                        "flaw": "wrong_encoding",
+                        "column": "",
+                        "was": "utf-8",
+                        "became": encoding,
+                    }
+                )
             path.write_bytes(b"\n".join(lines))
 
     def truth(self) -> pl.DataFrame:

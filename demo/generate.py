@@ -20,7 +20,7 @@ from demo.sizes import size_named
 from demo.tables_out import TableFile, employer_table, write_excel
 
 #: Raised whenever the same seed gives other bytes than before, so that kept cities are made anew.
-EDITION = 1
+EDITION = 2
 MANIFEST = "manifest.json"
 Progress = Callable[[str, float], None]
 
@@ -30,8 +30,14 @@ def default_folder(size: str, seed: int, flaws: bool = False) -> Path:
     return DbSettings().home / "demo" / f"{size}-{seed}{'-flaws' if flaws else ''}"
 
 
-def generate(size: str = "district", seed: int = 1, folder: Path | None = None, *, flaws: bool = False,
-             progress: Progress | None = None) -> Path:
+def generate(
+    size: str = "district",
+    seed: int = 1,
+    folder: Path | None = None,
+    *,
+    flaws: bool = False,
+    progress: Progress | None = None,
+) -> Path:
     """Write the city of that size and seed into `folder` and return it; the same city there already is kept.
 
     It is written beside and moved into place when complete, so a folder with a manifest is whole. `progress` gets a

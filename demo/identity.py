@@ -10,7 +10,8 @@ from functools import cache
 
 import numpy as np
 
-from demo.types import Flags, Ints, Texts
+from demo.grouping import rank_within
+from demo.types import Flags, Floats, Ints, Texts
 from demo.words import lists
 
 _ID_WEIGHTS = np.array([7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2], dtype=np.int64)
@@ -33,10 +34,7 @@ def id_numbers(prefix: Ints, born: Ints, sex: Ints) -> Texts:
     in_month = (date - date.astype("datetime64[M]")).astype(np.int64) + 1
     head = prefix * 10**8 + year * 10_000 + month * 100 + in_month
     group = head * 2 + sex % 2
-    order = np.argsort(group, kind="stable")
-    grouped = group[order]
-    rank = np.empty(len(head), dtype=np.int64)
-    rank[order] = np.arange(len(head)) - np.searchsorted(grouped, grouped, side="left")
+    rank = rank_within(group)
     # a start that differs by day keeps the numbers from all ending in 001
     sequence = ((rank + (head * 2654435761 >> 7) % 499) % 499 + 1) * 2 + sex % 2
     if rank.max(initial=0) >= 499:
@@ -88,10 +86,12 @@ def phones(count: int, rng: np.random.Generator) -> Texts:
 
 
 @cache
-def _surnames() -> tuple[Texts, np.ndarray]:  # type: ignore[type-arg]
+def _surnames() -> tuple[Texts, Floats]:
     entries = lists()["people"]["surnames"].split()
     names = np.array([entry.rstrip("0123456789") for entry in entries])
-    share = np.array([int(entry[len(name):]) for entry, name in zip(entries, names, strict=True)], dtype=float)
+    share = np.array(
+        [int(entry[len(name) :]) for entry, name in zip(entries, names, strict=True)], dtype=float
+    )
     return names, np.cumsum(share) / share.sum()
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from demo.calendar import SINCE, TODAY, arrivals, day, departures
-from demo.dwellings import CAMPUS, DORM, DORMITORY, OWN, PUBLIC, VILLAGE, Dwellings
+from demo.dwellings import DORM, OWN, PUBLIC, VILLAGE, Dwellings
 from demo.households import MATES, NAMES, STUDENTS, WORKERS, People, members, templates
 from demo.types import Flags, Floats, Ints
 
@@ -22,7 +22,7 @@ _YEAR = 365.25
 _FLOATING_OWN = np.array([0.05, 0.05, 0.11, 0.03, 0.95, 0.7, 0.02])
 _FLOATING_RENT = np.array([0.50, 0.52, 0.62, 0.96, 0.95, 0.7, 0.30])
 #: Mean stay in years by class of slot, tenants; owners and public tenants stay longer.
-_STAY = np.array([2.7, 2.2, 1.8, 3.0, 1.9])
+_STAY = np.array([3.2, 2.7, 2.2, 3.0, 2.3])
 _LEFT_BEFORE = np.array([0.62, 0.86, 0.86, 0.92, 0.75])
 
 
@@ -66,23 +66,36 @@ def live(homes: Dwellings, built_year: Ints, place: Ints, rng: np.random.Generat
     floating = rng.random(len(dwelling)) < _floating_share(kind, tenure)
     people = members(template, kind, rng)
     empty = np.flatnonzero(~homes.taken & (homes.tenure != DORM))
-    slots = _Slots(np.concatenate([dwelling, empty]),
-                   np.concatenate([sort, np.where(homes.kind[empty] == VILLAGE, LODGER, FAMILY)]),
-                   np.concatenate([start, _empty_since(len(empty), rng)]))
+    slots = _Slots(
+        np.concatenate([dwelling, empty]),
+        np.concatenate([sort, np.where(homes.kind[empty] == VILLAGE, LODGER, FAMILY)]),
+        np.concatenate([start, _empty_since(len(empty), rng)]),
+    )
     units = np.arange(len(dwelling))
     parts = [Stays(units, dwelling, start, np.full(len(units), -1), np.zeros(len(units), np.int64))]
-    parts += _moved_here(units, start, sort, floating, place[dwelling], slots, place, homes, rng)
+    parts += _moved_here(homes, slots, place, start=start, floating=floating, rng=rng)
     gone, gone_floating, gone_sort, gone_stays = _left(homes, slots, len(dwelling), rng)
     parts += gone_stays
     settled = _settled(floating, start, sort, rng)
     everyone = _joined([people, *gone])
     died = _deaths(everyone, floating, start, template, rng)
-    collective = np.concatenate([(sort == WORKER) | (sort == STUDENT), (gone_sort == WORKER) | (gone_sort == STUDENT)])
+    collective = np.concatenate(
+        [(sort == WORKER) | (sort == STUDENT), (gone_sort == WORKER) | (gone_sort == STUDENT)]
+    )
     everyone, died = _by_unit(everyone, died)
-    return Lives(everyone, np.concatenate([floating, gone_floating]),
-                 np.concatenate([settled, np.zeros(len(gone_floating), np.int64)]), died, collective,
-                 Stays(*(np.concatenate([getattr(part, name) for part in parts])
-                         for name in ("unit", "dwelling", "start", "end", "turn"))))
+    return Lives(
+        everyone,
+        np.concatenate([floating, gone_floating]),
+        np.concatenate([settled, np.zeros(len(gone_floating), np.int64)]),
+        died,
+        collective,
+        Stays(
+            *(
+                np.concatenate([getattr(part, name) for part in parts])
+                for name in ("unit", "dwelling", "start", "end", "turn")
+            )
+        ),
+    )
 
 
 def _units(homes: Dwellings, rng: np.random.Generator) -> tuple[Ints, Ints]:
@@ -133,12 +146,16 @@ def _starts(sort: Ints, kind: Ints, tenure: Ints, built: Ints, rng: np.random.Ge
     students = sort == STUDENT
     start[students] = np.array([day(2023 + year, 9, 1) for year in range(4)])[enrolled[students]]
     start[students] += rng.integers(0, 9, students.sum())
-    return start
+    days: Ints = start
+    return days
 
 
-def _moved_here(units: Ints, start: Ints, sort: Ints, floating: Flags, near: Ints, slots: _Slots, place: Ints,
-                homes: Dwellings, rng: np.random.Generator) -> list[Stays]:
-    """Earlier stays of units that came from elsewhere in the city."""
+def _moved_here(
+    homes: Dwellings, slots: _Slots, place: Ints, *, start: Ints, floating: Flags, rng: np.random.Generator
+) -> list[Stays]:
+    """Earlier stays of units that came from elsewhere in the city; unit and slot numbers of the present agree."""
+    units, sort = np.arange(len(start)), slots.sort[: len(start)]
+    near = place[slots.dwelling[: len(start)]]
     moved = np.where(floating, 0.34, 0.86)
     moved = np.where(sort == WORKER, 0.22, np.where(sort == STUDENT, 0.0, moved))
     mover = units[(start > SINCE) & (rng.random(len(units)) < moved)]
@@ -152,9 +169,11 @@ def _moved_here(units: Ints, start: Ints, sort: Ints, floating: Flags, near: Int
             open_ = np.flatnonzero((slot < 0) & (near_first if by_place else True))
             used = np.isin(np.arange(len(slots.sort)), slot)
             free = np.flatnonzero((slots.free_before > SINCE) & ~used)
-            slot[open_] = _match(want[open_], near[mover[open_]] if by_place else np.zeros(len(open_), np.int64),
-                                 when[open_], slots, free,
-                                 place[slots.dwelling[free]] if by_place else np.zeros(len(free), np.int64))
+            here, there = near[mover[open_]] * by_place, place[slots.dwelling[free]] * by_place
+            wanted = _place_key(want[open_], here, when[open_] + 3)
+            offered = _place_key(slots.sort[free], there, slots.free_before[free])
+            matched = _match(wanted, offered)
+            slot[open_] = np.where(matched >= 0, free[matched], -1)
         found = slot >= 0
         mover, when, slot = mover[found], when[found], slot[found]
         years = np.where(homes.tenure[slots.dwelling[slot]] == OWN, 6.0, _STAY[slots.sort[slot]])
@@ -166,35 +185,45 @@ def _moved_here(units: Ints, start: Ints, sort: Ints, floating: Flags, near: Int
     return parts
 
 
-def _match(want: Ints, near: Ints, when: Ints, slots: _Slots, free: Ints, place: Ints) -> Ints:
-    """A slot for each mover that was free until at least the day of the move; -1 where there is none."""
-    result = np.full(len(want), -1, dtype=np.int64)
-    if not len(want) or not len(free):
+_SPAN = 1_000_000
+
+
+def _place_key(sort: Ints, place: Ints, day_number: Ints) -> Ints:
+    """Sort of slot, place and day in one number that sorts by them."""
+    return (sort * _SPAN + place) * _SPAN + day_number
+
+
+def _match(wanted: Ints, offered: Ints) -> Ints:
+    """For each wanted key an offered one of the same sort and place and no earlier day, none twice; -1 for none."""
+    result = np.full(len(wanted), -1, dtype=np.int64)
+    if not len(wanted) or not len(offered):
         return result
-    span = 1_000_000
-    of_slot = (slots.sort[free] * span + place) * span + slots.free_before[free]
-    of_mover = (want * span + near) * span + when + 3
-    slot_order, mover_order = np.argsort(of_slot, kind="stable"), np.argsort(of_mover, kind="stable")
-    sorted_slots, sorted_movers = of_slot[slot_order], of_mover[mover_order]
-    first = np.searchsorted(sorted_slots, sorted_movers)
+    offer_order, want_order = np.argsort(offered, kind="stable"), np.argsort(wanted, kind="stable")
+    sorted_offers, sorted_wants = offered[offer_order], wanted[want_order]
+    first = np.searchsorted(sorted_offers, sorted_wants)
     rank = np.arange(len(first))
-    group = np.unique(sorted_movers // span, return_inverse=True)[1]
-    step = group * (len(free) + len(want) + 1)
+    group = np.unique(sorted_wants // _SPAN, return_inverse=True)[1]
+    # in each group the next wish takes the first offer that is late enough and not yet taken
+    step = group * (len(offered) + len(wanted) + 1)
     taken = np.maximum.accumulate(first - rank + step) - step + rank
-    fits = taken < len(free)
-    fits[fits] = sorted_slots[taken[fits]] // span == sorted_movers[fits] // span
-    result[mover_order[fits]] = free[slot_order[taken[fits]]]
+    fits = taken < len(offered)
+    fits[fits] = sorted_offers[taken[fits]] // _SPAN == sorted_wants[fits] // _SPAN
+    result[want_order[fits]] = offer_order[taken[fits]]
     return result
 
 
-def _left(homes: Dwellings, slots: _Slots, units: int,
-          rng: np.random.Generator) -> tuple[list[People], Flags, Ints, list[Stays]]:
+def _left(
+    homes: Dwellings, slots: _Slots, units: int, rng: np.random.Generator
+) -> tuple[list[People], Flags, Ints, list[Stays]]:
     """People who lived in a slot before its present tenant and have left the city since."""
+    units_now = units
     groups, floating, sorts, parts = [], [np.zeros(0, bool)], [np.zeros(0, np.int64)], []
     for turn in range(3, 7):
         chance = _LEFT_BEFORE[slots.sort]
         tenure = homes.tenure[slots.dwelling]
         chance = np.where(tenure == OWN, 0.20, chance) * (1.0 if turn < 5 else 0.9)
+        # most dwellings that stand empty were never let; without this the city would seem to shrink
+        chance = np.where(np.arange(len(chance)) >= units_now, chance * 0.3, chance)
         slot = np.flatnonzero((slots.free_before > SINCE + 20) & (rng.random(len(chance)) < chance))
         if not len(slot):
             break
@@ -223,7 +252,13 @@ def _left(homes: Dwellings, slots: _Slots, units: int,
 
 def _settled(floating: Flags, start: Ints, sort: Ints, rng: np.random.Generator) -> Ints:
     """Day on which a family that came as floating was registered here, 0 for all others."""
-    chance = (~floating) & (sort == FAMILY) & (start < TODAY - 500) & (start > SINCE - 2200) & (rng.random(len(start)) < 0.07)
+    chance = (
+        (~floating)
+        & (sort == FAMILY)
+        & (start < TODAY - 500)
+        & (start > SINCE - 2200)
+        & (rng.random(len(start)) < 0.07)
+    )
     low = np.maximum(start + 366, SINCE)
     when = low + rng.random(len(start)) * np.maximum(TODAY - 20 - low, 1)
     result: Ints = np.where(chance & (low < TODAY - 30), when, 0).astype(np.int64)
@@ -237,15 +272,25 @@ def _deaths(people: People, floating: Flags, start: Ints, template: Ints, rng: n
     first = np.searchsorted(people.unit[: np.searchsorted(people.unit, len(template))], old)
     people.unit = np.concatenate([people.unit, old])
     people.role = np.concatenate([people.role, np.ones(len(old), np.int64)])
-    people.age = np.concatenate([people.age, np.clip(people.age[first] + rng.normal(1, 3, len(old)), 58, 104)])
+    people.age = np.concatenate(
+        [
+            people.age,
+            np.minimum(people.age[first] + rng.normal(1, 3, len(old)), 100 + 4 * rng.random(len(old))),
+        ]
+    )
     people.sex = np.concatenate([people.sex, 3 - people.sex[first]])
     died = np.zeros(len(people), dtype=np.int64)
-    died[len(people) - len(old):] = rng.integers(SINCE + 1, TODAY - 1, len(old))
+    died[len(people) - len(old) :] = rng.integers(SINCE + 1, TODAY - 1, len(old))
     return died
 
 
 def _joined(groups: list[People]) -> People:
-    return People(*(np.concatenate([getattr(group, name) for group in groups]) for name in ("unit", "role", "age", "sex")))
+    return People(
+        *(
+            np.concatenate([getattr(group, name) for group in groups])
+            for name in ("unit", "role", "age", "sex")
+        )
+    )
 
 
 def _by_unit(people: People, died: Ints) -> tuple[People, Ints]:

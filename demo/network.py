@@ -10,7 +10,7 @@ import shapely
 from demo.plan import Plan, draw_plan
 from demo.sizes import Size
 from demo.splitting import Split, split
-from demo.types import Ints, Shapes, Texts
+from demo.types import Flags, Floats, Ints, Shapes, Texts
 from demo.warp import Warp
 from demo.zones import KINDS, block_kinds, plot_kinds, quarter_kinds
 
@@ -33,11 +33,10 @@ class Network:
     block_quarter: Ints
     quarter_kind: Texts
     quarter_superblock: Ints
-    north_bank: np.ndarray  # type: ignore[type-arg]
+    north_bank: Flags
     roads: Shapes
     road_kind: Texts
     road_name: Texts
-
 
 
 def lay_out(size: Size, rng: np.random.Generator) -> Network:
@@ -48,30 +47,46 @@ def lay_out(size: Size, rng: np.random.Generator) -> Network:
     quarters = split(superblocks, aim, np.full(len(superblocks), 0.35), rng)
     kind = ground[quarters.source].astype("U12")
     land = kind == "land"
-    kind[land] = quarter_kinds(quarters.pieces[land], plan, rng)
+    kind[land] = quarter_kinds(quarters.pieces[land], plan, size.people, rng)
     blocks = split(quarters.pieces, _size_of(kind, "block_m2"), _size_of(kind, "jitter"), rng)
-    block_kind = block_kinds(blocks.pieces, kind[blocks.source], blocks.source, plan, size.people, rng)
+    block_kind = block_kinds(
+        blocks.pieces, kind[blocks.source], blocks.source, plan, people=size.people, rng=rng
+    )
     thin = shapely.area(blocks.pieces) < 900.0
     block_kind[thin & (block_kind != "water")] = "verge"
     plots = split(blocks.pieces, _size_of(block_kind, "plot_m2"), _size_of(block_kind, "jitter"), rng)
     warp = Warp(plan.radius, plan.rings[0], rng)
-    plot_kind = plot_kinds(plots.pieces, block_kind[plots.source], blocks.source[plots.source], size.people, rng)
+    plot_kind = plot_kinds(
+        plots.pieces, block_kind[plots.source], blocks.source[plots.source], size.people, rng
+    )
     faces, leaf = _faces(plan, (quarters, blocks, plots), plots.pieces)
-    roads, road_kind, road_name = _roads(plan, kind, quarters, blocks, block_kind, plots)
+    roads, road_kind, road_name = _roads(plan, (quarters, blocks, plots), kind, block_kind)
     return Network(
-        plan, warp, warp.polygons(faces), plots.source[leaf], plot_kind[leaf], block_kind, blocks.source, kind, quarters.source,
-        north[quarters.source], warp.lines(roads), road_kind, road_name)
+        plan,
+        warp,
+        warp.polygons(faces),
+        plots.source[leaf],
+        plot_kind[leaf],
+        block_kind,
+        blocks.source,
+        kind,
+        quarters.source,
+        north[quarters.source],
+        warp.lines(roads),
+        road_kind,
+        road_name,
+    )
 
 
-def _size_of(kinds: Texts, what: str) -> np.ndarray:  # type: ignore[type-arg]
+def _size_of(kinds: Texts, what: str) -> Floats:
     names, inverse = np.unique(kinds, return_inverse=True)
     return np.array([getattr(KINDS[name], what) for name in names], dtype=float)[inverse]
 
 
-def _superblocks(plan: Plan) -> tuple[Shapes, np.ndarray, Texts]:  # type: ignore[type-arg]
-    """Faces of the skeleton inside the outline, whether they lie on the north bank, and land, water or riverside."""
+def _superblocks(plan: Plan) -> tuple[Shapes, Flags, Texts]:
+    """Faces of the skeleton inside the outline, whether on the north bank, and whether land, water or riverside."""
     inside = shapely.intersection(np.array([line.geom for line in plan.lines], dtype=object), plan.outline)
-    faces = _polygonized(np.append(inside, shapely.boundary(plan.outline)))
+    faces = _polygonized(np.concatenate([inside, [shapely.boundary(plan.outline)]]))
     point = shapely.point_on_surface(faces)
     faces = faces[shapely.contains(plan.outline, point)]
     point = shapely.point_on_surface(faces)
@@ -84,7 +99,7 @@ def _superblocks(plan: Plan) -> tuple[Shapes, np.ndarray, Texts]:  # type: ignor
     ground[away < plan.river_width / 2] = "water"
     course = shapely.get_coordinates(plan.river)
     far = np.vstack([course, [course[-1] + [0, 1e6], course[0] + [0, 1e6]]])
-    north = shapely.contains(shapely.Polygon(far), shapely.points(xy))
+    north: Flags = np.asarray(shapely.contains(shapely.Polygon(far), shapely.points(xy)))
     return faces, north, ground
 
 
@@ -106,9 +121,11 @@ def _faces(plan: Plan, splits: tuple[Split, ...], leaves: Shapes) -> tuple[Shape
     return faces[found[first]], leaf[first]
 
 
-def _roads(plan: Plan, kind: Texts, quarters: Split, blocks: Split, block_kind: Texts,
-           plots: Split) -> tuple[Shapes, Texts, Texts]:
+def _roads(
+    plan: Plan, splits: tuple[Split, Split, Split], kind: Texts, block_kind: Texts
+) -> tuple[Shapes, Texts, Texts]:
     """Centre lines with class: the skeleton, then the cuts, each class by what was cut."""
+    quarters, blocks, plots = splits
     skeleton = [line for line in plan.lines if line.kind not in ("bank", "middle", "edge")]
     block_class = np.full(len(kind), "tertiary", dtype="U12")
     block_class[np.isin(kind, ("oldtown", "village", "campus"))] = "residential"
@@ -118,11 +135,18 @@ def _roads(plan: Plan, kind: Texts, quarters: Split, blocks: Split, block_kind: 
     plot_class[np.isin(block_kind, ("oldtown", "village"))] = "residential"
     plot_class[np.isin(block_kind, ("water", "farmland", "riverside", "park", "verge"))] = ""
     cuts = [quarters.cuts, blocks.cuts, plots.cuts]
-    classes = [np.full(len(quarters.cuts), "secondary", dtype="U12"), block_class[blocks.cut_source],
-               plot_class[plots.cut_source]]
+    classes = [
+        np.full(len(quarters.cuts), "secondary", dtype="U12"),
+        block_class[blocks.cut_source],
+        plot_class[plots.cut_source],
+    ]
     lines = np.concatenate([np.array([line.geom for line in skeleton], dtype=object), *cuts])
     road_kind = np.concatenate([np.array([line.kind for line in skeleton], dtype="U12"), *classes])
-    road_name = np.concatenate([np.array([line.name for line in skeleton], dtype="U16"),
-                                np.full(len(lines) - len(skeleton), "", dtype="U16")])
+    road_name = np.concatenate(
+        [
+            np.array([line.name for line in skeleton], dtype="U16"),
+            np.full(len(lines) - len(skeleton), "", dtype="U16"),
+        ]
+    )
     keep = road_kind != ""
     return lines[keep], road_kind[keep], road_name[keep]

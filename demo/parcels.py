@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import shapely
 
-from demo.types import Floats, Ints, Shapes, Texts
+from demo.grouping import rank_within
+from demo.types import Floats, Ints, Shapes, Texts, shapes_of
 
 #: Half the width of a street in metres, pavement included.
 HALF_WIDTH_M: dict[str, float] = {
@@ -39,14 +40,12 @@ def _chopped(lines: Shapes, kind: Texts) -> tuple[Shapes, Texts]:
     vertex = np.repeat(segment, 1 + starts.astype(np.int64)) + 1
     piece = np.repeat(group, 1 + starts.astype(np.int64))
     vertex[np.append(True, piece[1:] != piece[:-1])] -= 1
-    return shapely.linestrings(xy[vertex], indices=piece), kind[owner[segment[starts]]]
+    return shapes_of(shapely.linestrings(xy[vertex], indices=piece)), kind[owner[segment[starts]]]
 
 
 def _rounds(one: Ints, many: Ints) -> list[tuple[Ints, Ints]]:
     """Pairs in rounds in which each `one` comes up at most once."""
-    order = np.argsort(one, kind="stable")
-    one, many = one[order], many[order]
-    turn = np.arange(len(one)) - np.searchsorted(one, one, side="left")
+    turn = rank_within(one)
     return [(one[turn == number], many[turn == number]) for number in range(int(turn.max(initial=-1)) + 1)]
 
 

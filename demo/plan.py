@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import shapely
-from shapely import LineString, Polygon
+from shapely import LineString, MultiLineString, Polygon
 
 from demo.sizes import Size
 from demo.types import Floats
@@ -23,7 +23,7 @@ class Line:
 
     kind: str
     name: str
-    geom: LineString
+    geom: LineString | MultiLineString
 
 
 @dataclass
@@ -67,8 +67,9 @@ def _ring(radius: float, tilt: float, wobble: Floats) -> Floats:
 
 
 def _wobble(rng: np.random.Generator, sizes: tuple[float, ...]) -> Floats:
-    return np.column_stack([np.array(sizes) * rng.uniform(0.6, 1.2, len(sizes)),
-                            rng.uniform(0, 2 * np.pi, len(sizes))])
+    return np.column_stack(
+        [np.array(sizes) * rng.uniform(0.6, 1.2, len(sizes)), rng.uniform(0, 2 * np.pi, len(sizes))]
+    )
 
 
 def draw_plan(size: Size, rng: np.random.Generator) -> Plan:
@@ -110,7 +111,9 @@ def _rail(radius: float, tilt: float, rng: np.random.Generator) -> tuple[LineStr
     xy = np.column_stack([t, offset + 0.10 * t**2 * rng.choice([-1.0, 1.0]) + 0.05 * np.sin(2 * t)]) * radius
     turned = _turned(xy, tilt + float(rng.uniform(-0.2, 0.2)))
     line = LineString(turned)
-    station = line.interpolate(line.project(shapely.Point(_turned(np.array([[0.04, offset]]) * radius, tilt)[0])))
+    station = line.interpolate(
+        line.project(shapely.Point(_turned(np.array([[0.04, offset]]) * radius, tilt)[0]))
+    )
     return line, (station.x, station.y)
 
 
@@ -152,13 +155,17 @@ def _radial_lines(plan: Plan, rng: np.random.Generator) -> list[Line]:
             angle = base + rng.uniform(-0.2, 0.2) / per_quarter
             if rng.random() < 0.12 and per_quarter == 1:
                 continue
-            lines.append(Line("primary" if ring == 0 else "secondary", "", _spoke(start * 0.985, far, angle, rng)))
+            lines.append(
+                Line("primary" if ring == 0 else "secondary", "", _spoke(start * 0.985, far, angle, rng))
+            )
     return lines
 
 
 def _spoke(start: float, end: float, angle: float, rng: np.random.Generator) -> LineString:
     t = np.linspace(start, end, max(6, int((end - start) / 300)))
-    drift = rng.uniform(-0.12, 0.12) * ((t - start) / end) ** 2 + rng.uniform(-0.03, 0.03) * np.sin(t / end * 6)
+    drift = rng.uniform(-0.12, 0.12) * ((t - start) / end) ** 2 + rng.uniform(-0.03, 0.03) * np.sin(
+        t / end * 6
+    )
     return LineString(np.column_stack([t * np.cos(angle + drift), t * np.sin(angle + drift)]))
 
 

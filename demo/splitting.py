@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import shapely
 
-from demo.types import Floats, Ints, Shapes
+from demo.types import Floats, Ints, Shapes, shapes_of
 
 #: A cut runs this far past the border it ends on, so that noding always finds the crossing.
 OVERSHOOT_M = 0.25
@@ -23,7 +23,9 @@ class Split:
     cut_source: Ints
 
 
-def split(polygons: Shapes, target_m2: Floats, jitter: Floats, rng: np.random.Generator, rounds: int = 24) -> Split:
+def split(
+    polygons: Shapes, target_m2: Floats, jitter: Floats, rng: np.random.Generator, rounds: int = 24
+) -> Split:
     """Halve every polygon across its longer side until it is near its target.
 
     `target_m2` and `jitter` (0 = straight and even, 1 = as an old town) are per polygon.
@@ -46,7 +48,9 @@ def split(polygons: Shapes, target_m2: Floats, jitter: Floats, rng: np.random.Ge
         cuts.append(cut)
         cut_source.append(live_source[owner])
         halves, origin = shapely.get_parts(
-            np.concatenate([shapely.intersection(live, left), shapely.intersection(live, right)]), return_index=True)
+            np.concatenate([shapely.intersection(live, left), shapely.intersection(live, right)]),
+            return_index=True,
+        )
         solid = (shapely.get_type_id(halves) == 3) & (shapely.area(halves) > 1.0)
         halves, origin = halves[solid], origin[solid] % len(live)
         order = np.argsort(origin, kind="stable")
@@ -55,9 +59,12 @@ def split(polygons: Shapes, target_m2: Floats, jitter: Floats, rng: np.random.Ge
     done_source.append(live_source)
     source = np.concatenate(done_source)
     order = np.argsort(source, kind="stable")
-    return Split(np.concatenate(done)[order], source[order],
-                 np.concatenate([*cuts, np.array([], dtype=object)]),
-                 np.concatenate([*cut_source, np.array([], dtype=np.int64)]))
+    return Split(
+        np.concatenate(done)[order],
+        source[order],
+        np.concatenate([*cuts, np.array([], dtype=object)]),
+        np.concatenate([*cut_source, np.array([], dtype=np.int64)]),
+    )
 
 
 def _blades(live: Shapes, jitter: Floats, rng: np.random.Generator) -> tuple[Shapes, Shapes, Shapes]:
@@ -77,9 +84,9 @@ def _blades(live: Shapes, jitter: Floats, rng: np.random.Generator) -> tuple[Sha
     away = np.column_stack([across[:, 1], -across[:, 0]])
     reach = 3 * length[:, None]
     a, b = middle - across * reach, middle + across * reach
-    blade = shapely.linestrings(np.stack([a, b], axis=1))
-    left = shapely.polygons(np.stack([a, b, b + away * reach, a + away * reach], axis=1))
-    right = shapely.polygons(np.stack([a, b, b - away * reach, a - away * reach], axis=1))
+    blade = shapes_of(shapely.linestrings(np.stack([a, b], axis=1)))
+    left = shapes_of(shapely.polygons(np.stack([a, b, b + away * reach, a + away * reach], axis=1)))
+    right = shapes_of(shapely.polygons(np.stack([a, b, b - away * reach, a - away * reach], axis=1)))
     return blade, left, right
 
 
@@ -91,4 +98,4 @@ def _inside(blade: Shapes, live: Shapes) -> tuple[Shapes, Ints]:
     end = shapely.get_coordinates(shapely.get_point(parts, -1))
     unit = (end - start) / np.maximum(np.hypot(*(end - start).T), 1e-9)[:, None]
     longer = np.stack([start - unit * OVERSHOOT_M, end + unit * OVERSHOOT_M], axis=1)
-    return shapely.linestrings(longer), owner
+    return shapes_of(shapely.linestrings(longer)), owner

@@ -49,7 +49,9 @@ class TableFile:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self._parquet is not None:
             self._parquet.close()
 
@@ -62,11 +64,18 @@ def employer_table(ground: Ground) -> pl.DataFrame:
     """The employers' register; its coordinates are GCJ-02, as a web map gave them."""
     employers = ground.employers
     lng, lat = from_wgs84(*to_lnglat(employers.x, employers.y), "GCJ-02")
-    return pl.DataFrame({
-        "单位编号": employers.key, "统一社会信用代码": employers.uscc, "单位名称": employers.name, "行业门类": employers.industry,
-        "地址": employers.address, "经度": np.round(lng, 7), "纬度": np.round(lat, 7),
-        "成立日期": employers.founded.astype(np.int32),
-    }).with_columns(pl.col("成立日期").cast(pl.Date))
+    return pl.DataFrame(
+        {
+            "单位编号": employers.key,
+            "统一社会信用代码": employers.uscc,
+            "单位名称": employers.name,
+            "行业门类": employers.industry,
+            "地址": employers.address,
+            "经度": np.round(lng, 7),
+            "纬度": np.round(lat, 7),
+            "成立日期": employers.founded.astype(np.int32),
+        }
+    ).with_columns(pl.col("成立日期").cast(pl.Date))
 
 
 def write_excel(table: pl.DataFrame, path: Path) -> None:
@@ -91,6 +100,5 @@ def write_excel(table: pl.DataFrame, path: Path) -> None:
 def _writer(sheet: Any, kind: pl.DataType, date: Any) -> Callable[[int, int, Any], Any]:
     if kind == pl.Date:
         return lambda row, column, value: sheet.write_datetime(row, column, value, date)
-    if kind.is_numeric():
-        return lambda row, column, value: sheet.write_number(row, column, value)
-    return lambda row, column, value: sheet.write_string(row, column, value)
+    write: Callable[[int, int, Any], Any] = sheet.write_number if kind.is_numeric() else sheet.write_string
+    return write

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import shapely
 
-from demo.types import Floats, Shapes
+from demo.types import Floats, Ints, Shapes, shapes_of
 
 STEP_M = 18.0
 
@@ -22,7 +22,9 @@ class Warp:
         waves = [(radius * 1.5, radius * 0.035), (radius * 0.8, radius * 0.016)]
         waves += [(1500.0, 24.0), (620.0, 9.0), (300.0, 3.5)]
         self._global = [_Wave(length, height, rng) for length, height in waves for _ in range(2)]
-        self._local = [_Wave(length, height, rng) for length, height in ((170.0, 5.0), (95.0, 1.8)) for _ in range(2)]
+        self._local = [
+            _Wave(length, height, rng) for length, height in ((170.0, 5.0), (95.0, 1.8)) for _ in range(2)
+        ]
         self._old_town = old_town
 
     def move(self, xy: Floats) -> Floats:
@@ -40,17 +42,15 @@ class Warp:
         """LineStrings, densified and moved."""
         xy, index = shapely.get_coordinates(lines, return_index=True)
         dense, ring = _densify(xy, index)
-        result: Shapes = shapely.linestrings(self.move(dense), indices=ring)
-        return result
+        return shapes_of(shapely.linestrings(self.move(dense), indices=ring))
 
     def polygons(self, polygons: Shapes) -> Shapes:
         """Polygons (holes allowed), densified and moved."""
         rings, owner = shapely.get_rings(polygons, return_index=True)
         xy, index = shapely.get_coordinates(rings, return_index=True)
         dense, ring = _densify(xy, index)
-        moved = shapely.linearrings(self.move(dense), indices=ring)
-        result: Shapes = shapely.polygons(moved, indices=owner)
-        return result
+        moved = shapes_of(shapely.linearrings(self.move(dense), indices=ring))
+        return shapes_of(shapely.polygons(moved, indices=owner))
 
 
 class _Wave:
@@ -66,7 +66,7 @@ class _Wave:
         return moved
 
 
-def _densify(xy: Floats, index: np.ndarray) -> tuple[Floats, np.ndarray]:  # type: ignore[type-arg]
+def _densify(xy: Floats, index: Ints) -> tuple[Floats, Ints]:
     """Vertices of the same lines with extra points every `STEP_M`, identical in both directions."""
     start, end = xy[:-1], xy[1:]
     inside = index[:-1] == index[1:]

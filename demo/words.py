@@ -54,7 +54,10 @@ class Namer:
     def communities(self, count: int, village: Flags) -> tuple[Texts, Texts]:
         """Names of communities: 社区 in town, 村 where `village` is set."""
         roots = self.roots(count)
-        zh = [f"{root[0]}{'村' if is_village else '社区'}" for root, is_village in zip(roots, village, strict=True)]
+        zh = [
+            f"{root[0]}{'村' if is_village else '社区'}"
+            for root, is_village in zip(roots, village, strict=True)
+        ]
         en = [f"{root[1]} {'Village' if v else 'Community'}" for root, v in zip(roots, village, strict=True)]
         return np.array(zh), np.array(en)
 
@@ -69,7 +72,10 @@ class Namer:
     def _known(self, what: str, count: int, suffix: str, suffix_en: str) -> tuple[Texts, Texts]:
         known = list(self._words[what].items())[:count]
         known += self.roots(count - len(known))
-        return (np.array([zh + suffix for zh, _ in known]), np.array([f"{en} {suffix_en}" for _, en in known]))
+        return (
+            np.array([zh + suffix for zh, _ in known]),
+            np.array([f"{en} {suffix_en}" for _, en in known]),
+        )
 
     def roads(self, count: int) -> tuple[Texts, Texts]:
         """Names of roads without their last character (路, 街, 巷)."""

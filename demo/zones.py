@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 import shapely
 
+from demo.grouping import rank_within
 from demo.plan import Plan
-from demo.types import Floats, Ints, Shapes, Texts
+from demo.types import Flags, Floats, Ints, Shapes, Texts
 
 
 @dataclass(frozen=True)
@@ -79,30 +80,42 @@ def look_at(quarters: Shapes, plan: Plan, rng: np.random.Generator) -> Suits:
     )
 
 
-def quarter_kinds(quarters: Shapes, plan: Plan, rng: np.random.Generator) -> Texts:
-    """The kind of every land quarter."""
+def quarter_kinds(quarters: Shapes, plan: Plan, people: int, rng: np.random.Generator) -> Texts:
+    """The kind of every land quarter. Larger cities have several industrial sides, campuses and new centres."""
     suits = look_at(quarters, plan, rng)
     kinds = np.full(len(quarters), "", dtype="U12")
     downstream = float(np.arctan2(plan.river.coords[-1][1], plan.river.coords[-1][0]))
-    factories = np.abs(_turn(suits.angle - downstream - rng.uniform(-0.25, 0.5)))
-    learning = np.abs(_turn(suits.angle - downstream - np.pi + rng.uniform(-0.6, 0.6)))
-    new_centre = np.abs(_turn(suits.angle - float(rng.uniform(0, 2 * np.pi))))
-    inner = plan.rings[0] / plan.radius
+    poles = 1 + sum(people >= size for size in (400_000, 2_000_000, 6_000_000, 15_000_000))
+    factories = _towards(suits.angle, downstream + rng.uniform(-0.5, 0.25), poles, rng)
+    learning = _towards(suits.angle, downstream + np.pi + rng.uniform(-0.6, 0.6), poles, rng)
+    centre = np.abs(suits.ring - plan.rings[0] / plan.radius * 1.15)
+    centre += 0.08 * _towards(suits.angle, float(rng.uniform(0, 2 * np.pi)), 1, rng)
+    if poles > 1:
+        new_centres = _towards(suits.angle, float(rng.uniform(0, 2 * np.pi)), 2 * poles - 2, rng)
+        centre = np.minimum(centre + 0.05, 0.5 * new_centres + 1.5 * np.abs(suits.ring - 0.5))
+    old = 0.085 * min(1.0, 60_000 / people) ** 0.22
     wanted: list[tuple[str, float, Floats, float]] = [
-        ("oldtown", 0.085, suits.ring, 0.0),
-        ("commercial", 0.02, np.abs(suits.ring - inner * 1.15) + 0.08 * new_centre, 0.10),
+        ("oldtown", old, suits.ring, 0.06 if poles > 1 else 0.0),
+        ("commercial", 0.02, centre, 0.10),
         ("industrial", 0.15, factories + 1.2 * np.abs(suits.ring - 0.78), 0.25),
-        ("farmland", 0.07, -suits.ring, 0.10),
-        ("campus", 0.030, learning + 1.2 * np.abs(suits.ring - 0.7), 0.10),
-        ("park", 0.04, np.abs(suits.ring - 0.5) * 0.2, 0.55),
+        ("farmland", 0.07, -suits.ring, 0.16),
+        ("campus", 0.030, learning + 1.2 * np.abs(suits.ring - 0.7), 0.12),
+        ("park", 0.045, np.abs(suits.ring - 0.5) * 0.2, 0.55),
         ("village", 0.042, 0.35 * factories + np.abs(suits.ring - 0.62), 0.75),
     ]
     for kind, share, score, chance in wanted:
         _take(kinds, kind, share, score + chance * suits.noise, suits.area_m2)
     rest = kinds == ""
-    newness = suits.ring + 0.22 * (suits.noise - 0.5)
+    newness = suits.ring + 0.30 * (suits.noise - 0.5)
     kinds[rest] = np.where(newness[rest] > 0.52, "estate", "danwei")
     return kinds
+
+
+def _towards(angle: Floats, first: float, count: int, rng: np.random.Generator) -> Floats:
+    """How far (radians) each angle is from the nearest of `count` directions spread from the first on."""
+    turns = first + (np.arange(count) + rng.uniform(-0.2, 0.2, count) * (count > 1)) * 2 * np.pi / count
+    apart: Floats = np.abs((angle[:, None] - turns + np.pi) % (2 * np.pi) - np.pi).min(axis=1)
+    return apart * max(1.0, count * 0.6)
 
 
 def _take(kinds: Texts, kind: str, share: float, score: Floats, area_m2: Floats) -> None:
@@ -114,27 +127,40 @@ def _take(kinds: Texts, kind: str, share: float, score: Floats, area_m2: Floats)
     kinds[ranked[:count]] = kind
 
 
-def _turn(angle: Floats) -> Floats:
-    turned: Floats = (angle + np.pi) % (2 * np.pi) - np.pi
-    return turned
-
-
-def block_kinds(blocks: Shapes, quarter_kind: Texts, quarter: Ints, plan: Plan, people: int,
-                rng: np.random.Generator) -> Texts:
+def block_kinds(
+    blocks: Shapes, quarter_kind: Texts, quarter: Ints, plan: Plan, *, people: int, rng: np.random.Generator
+) -> Texts:
     """The kind of every block: its quarter's, but for the large places a city needs one of here and there."""
     kinds = quarter_kind.copy()
     xy = shapely.get_coordinates(shapely.centroid(blocks))
     area = shapely.area(blocks)
     ring = plan.relative_radius(xy)
-    station = np.hypot(xy[:, 0] - plan.station[0], xy[:, 1] - plan.station[1])
+    # the station lies on the town's side of the tracks, and its square before it
+    towards = 1.0 - np.array([70.0, 200.0]) / np.hypot(*plan.station)
+    station, square = (
+        np.hypot(xy[:, 0] - plan.station[0] * t, xy[:, 1] - plan.station[1] * t) for t in towards
+    )
     lived = np.isin(quarter_kind, ("danwei", "estate"))
     _one(kinds, "station", ~np.isin(quarter_kind, ("water", "riverside")) & (area > 5_000), station)
-    away = station + 0.25 * ring * plan.radius
-    _one(kinds, "square", (kinds != "station") & (area > 4_000) & (kinds != "water"), away)
-    _some(kinds, "dormitory", quarter_kind == "industrial", max(1, round(people / 21_000)), rng, quarter)
+    _one(kinds, "square", (kinds != "station") & (area > 4_000) & (kinds != "water"), square)
+    _some(
+        kinds,
+        "dormitory",
+        quarter_kind == "industrial",
+        max(1, round(people / 21_000)),
+        quarter=quarter,
+        rng=rng,
+    )
     _one(kinds, "government", np.isin(kinds, ("danwei", "commercial", "estate")) & (area > 8_000), ring)
-    _some(kinds, "stadium", lived & (area > 24_000), max(1, people // 700_000), rng, quarter)
-    _some(kinds, "hospital", lived & (area > 12_000) & (area < 45_000), max(1, people // 70_000), rng, quarter)
+    _some(kinds, "stadium", lived & (area > 24_000), max(1, people // 700_000), quarter=quarter, rng=rng)
+    _some(
+        kinds,
+        "hospital",
+        lived & (area > 12_000) & (area < 45_000),
+        max(1, people // 70_000),
+        quarter=quarter,
+        rng=rng,
+    )
     return kinds
 
 
@@ -154,25 +180,22 @@ def plot_kinds(plots: Shapes, kind: Texts, quarter: Ints, people: int, rng: np.r
     area = shapely.area(plots)
     for facility, ground, share, largest in FACILITIES:
         allowed = np.isin(kinds, ground) & (area < largest) & (area > 2_500)
-        _some(kinds, facility, allowed, max(1, round(people / share)), rng, quarter)
+        _some(kinds, facility, allowed, max(1, round(people / share)), quarter=quarter, rng=rng)
     return kinds
 
 
-def _one(kinds: Texts, kind: str, allowed: np.ndarray, score: Floats) -> None:  # type: ignore[type-arg]
+def _one(kinds: Texts, kind: str, allowed: Flags, score: Floats) -> None:
     free = np.flatnonzero(allowed)
     if len(free):
         kinds[free[np.argmin(score[free])]] = kind
 
 
-def _some(kinds: Texts, kind: str, allowed: np.ndarray, count: int, rng: np.random.Generator,  # type: ignore[type-arg]
-          quarter: Ints) -> None:
+def _some(
+    kinds: Texts, kind: str, allowed: Flags, count: int, *, quarter: Ints, rng: np.random.Generator
+) -> None:
     """Give `kind` to `count` blocks, spread: no quarter gets a second one before all have had one."""
     free = rng.permutation(np.flatnonzero(allowed))
     if not len(free):
         return
-    order = np.argsort(quarter[free], kind="stable")
-    grouped = quarter[free][order]
-    first = np.searchsorted(grouped, grouped, side="left")
-    turn = np.empty(len(free), dtype=np.int64)
-    turn[order] = np.arange(len(free)) - first
+    turn = rank_within(quarter[free])
     kinds[free[np.argsort(turn, kind="stable")[:count]]] = kind

@@ -1,6 +1,7 @@
-"""The city's own basemap: vector tiles from a PMTiles file, which the demo city or the city itself provides.
+"""The city's own basemap: vector tiles from a PMTiles file of the demo city or of the city itself.
 
-Layers the app draws: ``landuse`` {class}, ``water``, ``roads`` {class}, ``buildings``, ``labels`` {name, name_en, rank}.
+Layers the app draws: ``landuse`` {class}, ``water``, ``roads`` {class}, ``buildings`` and
+``labels`` {name, name_en, rank}.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ def tile_id(z: int, x: int, y: int) -> int:
     >>> [tile_id(0, 0, 0), tile_id(1, 0, 0), tile_id(1, 0, 1), tile_id(1, 1, 1), tile_id(1, 1, 0), tile_id(2, 0, 0)]
     [0, 1, 2, 3, 4, 5]
     """
-    number = (4**z - 1) // 3
+    number: int = (4**z - 1) // 3
     step = 1 << z >> 1
     while step:
         right, low = int(x & step > 0), int(y & step > 0)
