@@ -96,7 +96,8 @@ def _buildings(conn: Connection, people: int, communities: int) -> None:
 
 
 _STATEMENTS = (
-    """INSERT INTO register.dwelling (id, key, building_id, area_m2, rooms, tenure, cell, community_id, grid_id, counted)
+    """INSERT INTO register.dwelling (id, key, building_id, area_m2, rooms, tenure, cell, community_id,
+         grid_id, counted)
        SELECT (b.id - 1) * 40 + n, 'd' || (b.id - 1) * 40 + n, b.id, 30 + n * 2, 1 + n %% 4,
          (ARRAY['own','own','rent','dormitory'])[1 + n %% 4], b.cell, b.community_id, b.grid_id, 1
        FROM register.building b, generate_series(1, 40) n""",
@@ -111,20 +112,21 @@ _STATEMENTS = (
          1 + (p.n * 2 / 5 + 977) %% d.homes AS old_home
        FROM (SELECT id, sex, birth_date, substr(key, 2)::bigint AS n FROM register.person) p,
             (SELECT count(*) AS homes FROM register.dwelling) d""",
-    """INSERT INTO register.residence (person_id, household_id, dwelling_id, cell, community_id, grid_id, status, permit,
-         valid_from, counted)
+    """INSERT INTO register.residence (person_id, household_id, dwelling_id, cell, community_id, grid_id, status,
+         permit, valid_from, counted)
        SELECT s.person_id, h.id, h.dwelling_id, h.cell, h.community_id, h.grid_id,
          CASE WHEN s.n %% 3 = 0 THEN 'floating' ELSE 'registered' END,
          CASE WHEN s.n %% 6 = 0 THEN 'valid' ELSE 'none' END, %(today)s::date - (30 + s.n %% 1700)::integer,
          stats.residence_counted(CASE WHEN s.n %% 3 = 0 THEN 'floating' ELSE 'registered' END,
            CASE WHEN s.n %% 6 = 0 THEN 'valid' ELSE 'none' END, NULL, s.sex, s.birth_date, true, %(today)s)
        FROM stay s JOIN register.household h ON h.dwelling_id = s.home ORDER BY h.cell""",
-    """INSERT INTO register.residence (person_id, dwelling_id, cell, community_id, grid_id, status, valid_from, valid_to,
-         ended, counted)
+    """INSERT INTO register.residence (person_id, dwelling_id, cell, community_id, grid_id, status, valid_from,
+         valid_to, ended, counted)
        SELECT s.person_id, d.id, d.cell, d.community_id, d.grid_id, 'registered', '2010-01-01',
          %(today)s::date - (30 + s.n %% 1700)::integer, %(today)s::date - (30 + s.n %% 1700)::integer, 0
        FROM stay s JOIN register.dwelling d ON d.id = s.old_home WHERE s.n %% 3 = 0 ORDER BY d.cell""",
-    """INSERT INTO register.employment (person_id, employer_id, insured, cell, community_id, grid_id, valid_from, counted)
+    """INSERT INTO register.employment (person_id, employer_id, insured, cell, community_id, grid_id,
+         valid_from, counted)
        SELECT s.person_id, e.id, s.n %% 4 > 0, e.cell, e.community_id, e.grid_id, '2024-01-01',
          1 + CASE WHEN s.n %% 4 > 0 THEN 2 ELSE 0 END + 4 * stats.section(e.industry)
        FROM stay s JOIN register.employer e ON e.id = 1 + (s.n * 7919) %% (SELECT count(*) FROM register.employer)

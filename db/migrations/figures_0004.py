@@ -75,7 +75,9 @@ def placeholders() -> dict[str, str]:
     return {
         "columns_ddl": ",\n  ".join(f"{f} {number_type(f)} NOT NULL DEFAULT 0" for f in FIGURES),
         "figures": ", ".join(FIGURES),
-        "atoms": ",\n      ".join(f"coalesce({e}, 0)::{number_type(f)} AS {f}" for f, e in expressions().items()),
+        "atoms": ",\n      ".join(
+            f"coalesce({e}, 0)::{number_type(f)} AS {f}" for f, e in expressions().items()
+        ),
         "sums": ",\n      ".join(f"sum(a.{f})::{number_type(f)}" for f in FIGURES),
         "add": ",\n      ".join(f"{f} = t.{f} + excluded.{f}" for f in FIGURES),
         "all_zero": " AND ".join(f"t.{f} = 0" for f in FIGURES),

@@ -58,6 +58,4 @@ END $$;
 
 def functions() -> list[str]:
     """The CREATE FUNCTION statements."""
-    return [
-        REFRESH.format(name=name, key=key, kind=kind, now=now) for (name, key, kind), now in NOW.items()
-    ]
+    return [REFRESH.format(name=name, key=key, kind=kind, now=now) for (name, key, kind), now in NOW.items()]

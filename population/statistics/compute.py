@@ -177,9 +177,8 @@ def _count_rows(
     employs = np.zeros(len(employer["id"]), np.bool_)
     employs[links["employer"][(links["employer"] >= 0) & ~works["superseded"]]] = True
     made.counted["employer"] = counted.employer(
-        employer["valid_from"], employer["valid_to"], employer["section"].astype(np.int32), employer["jobs"],
-        employs, today,
-    )  # fmt: skip
+        made.counted["employer"] == 1, employer["section"].astype(np.int32), employer["jobs"], employs
+    )
     building = register["building"]
     parted = np.zeros(len(building["id"]), np.bool_)
     parted[links["dwelling_building"][links["dwelling_building"] >= 0]] = True
@@ -225,7 +224,9 @@ def _columns_of(*names: str) -> NDArray[np.int64]:
     return np.array([-1, *(COLUMN[name] for name in names)], dtype=np.int64)
 
 
-def _add(made: Computed, place: NDArray[np.int64], column: NDArray[Any] | str, n: NDArray[Any] | int = 1) -> None:
+def _add(
+    made: Computed, place: NDArray[np.int64], column: NDArray[Any] | str, n: NDArray[Any] | int = 1
+) -> None:
     """figures[place, column] += n, a row at a time; columns below 0 are left out."""
     columns = np.full(len(place), COLUMN[column]) if isinstance(column, str) else np.asarray(column)
     kept = columns >= 0

@@ -106,13 +106,10 @@ def employment(columns: dict[str, NDArray[Any]], today: int) -> tuple[Days, Days
     return ended, next_change(c["valid_from"], ended, today), np.where(here, counted, 0).astype(np.int32)
 
 
-def employer(
-    valid_from: Days, valid_to: Days, section: Ints, stated_jobs: Ints, has_employments: Flags, today: int
-) -> Ints:
+def employer(here: Flags, section: Ints, stated_jobs: Ints, has_employments: Flags) -> Ints:
     """``counted`` of employers; the stated jobs count only while no employment is on record."""
     jobs = np.where(has_employments, 0, np.maximum(stated_jobs, 0))
-    counted = 1 + 4 * section + 256 * jobs
-    return np.where(holds(valid_from, valid_to, today), counted, 0).astype(np.int32)
+    return np.where(here, 1 + 4 * section + 256 * jobs, 0).astype(np.int32)
 
 
 def dwelling(area_m2: NDArray[np.float32], rooms: NDArray[np.int16], people: NDArray[np.int64]) -> Ints:
@@ -122,7 +119,7 @@ def dwelling(area_m2: NDArray[np.float32], rooms: NDArray[np.int16], people: NDA
         [np.isnan(area), *(area < limit * people for limit in (8, 15, 30, 50))], [6, 1, 2, 3, 4], 5
     )
     room = np.select([rooms == 0, people <= rooms, people <= 2 * rooms.astype(np.int64)], [4, 1, 2], 3)
-    return (256 * people + space + 8 * room).astype(np.int32)
+    return np.asarray(256 * people + space + 8 * room, dtype=np.int32)
 
 
 def household(collective: Flags, tenure: Ints, people: NDArray[np.int64]) -> Ints:
@@ -253,14 +250,8 @@ def employer_columns(frame: pl.DataFrame, as_of: date) -> pl.DataFrame:
         if has_jobs
         else np.zeros(frame.height, np.int32)
     )
-    counted = employer(
-        valid_from,
-        valid_to,
-        _coded(frame, "industry", SECTIONS, 0),
-        jobs,
-        np.zeros(frame.height, np.bool_),
-        today,
-    )
+    here = holds(valid_from, valid_to, today)
+    counted = employer(here, _coded(frame, "industry", SECTIONS, 0), jobs, np.zeros(frame.height, np.bool_))
     return frame.with_columns(
         _dates(next_change(valid_from, valid_to, today)).alias("changes_on"), pl.Series("counted", counted)
     )

@@ -148,7 +148,8 @@ def ratios() -> tuple[Ratio, ...]:
 @cache
 def by_id() -> dict[str, Count | Ratio]:
     """Every indicator by its id."""
-    return {indicator.id: indicator for indicator in (*counts(), *ratios())}
+    every: list[Count | Ratio] = [*counts(), *ratios()]
+    return {indicator.id: indicator for indicator in every}
 
 
 @cache

@@ -29,10 +29,8 @@ def position(keys: NDArray[np.int64], wanted: NDArray[np.int64]) -> Positions:
     return np.where(found, at if order is None else order[at], -1).astype(np.int64)
 
 
-def uuid_position(
-    columns: dict[str, NDArray[Any]], wanted: dict[str, NDArray[Any]], name: str
-) -> Positions:
-    """Where the uuids ``wanted[name_hi], wanted[name_lo]`` stand among ``columns["id_hi"], columns["id_lo"]``; -1 if not."""
+def uuid_position(columns: dict[str, NDArray[Any]], wanted: dict[str, NDArray[Any]], name: str) -> Positions:
+    """Where the uuids ``wanted[name_hi, name_lo]`` stand among ``columns[id_hi, id_lo]``; -1 where they do not."""
     keys = pl.DataFrame({"hi": columns["id_hi"], "lo": columns["id_lo"]}).with_row_index("at")
     asked = pl.DataFrame({"hi": wanted[f"{name}_hi"], "lo": wanted[f"{name}_lo"]})
     joined = asked.join(keys, on=["hi", "lo"], how="left", maintain_order="left")

@@ -110,7 +110,9 @@ def snapshot(conn: psycopg.Connection[Any], day: date) -> Figures:
     """All figures as of another day, by the same code, without writing anything."""
     made = compute(read_register(conn), days_of(day))
     units = units_of(made.places, area_paths(conn))
-    return Figures(day, _place_frame(made), _counted_only(units.table.hstack(_frame(units.sums(made.figures)))))
+    return Figures(
+        day, _place_frame(made), _counted_only(units.table.hstack(_frame(units.sums(made.figures))))
+    )
 
 
 def _series_from(conn: psycopg.Connection[Any], day: date, wanted: date | None) -> date:
@@ -170,7 +172,8 @@ def copy_fixed(conn: psycopg.Connection[Any], table: str, columns: list[NDArray[
     """COPY columns of fixed width without nulls (int32 also for dates, int64, 16-byte uuids) in the table's order."""
     layout: list[tuple[str, str]] = [("n", ">i2")]
     for i, column in enumerate(columns):
-        layout += [(f"l{i}", ">i4"), (f"v{i}", "V16" if column.dtype.kind == "V" else column.dtype.newbyteorder(">").str)]
+        kind = "V16" if column.dtype.kind == "V" else column.dtype.newbyteorder(">").str
+        layout += [(f"l{i}", ">i4"), (f"v{i}", kind)]
     with conn.cursor() as cursor, cursor.copy(f"COPY {table} FROM STDIN (FORMAT binary)") as copy:
         copy.write(HEADER)
         for start in range(0, len(columns[0]), ROWS_A_CHUNK):

@@ -40,6 +40,12 @@ _EPISODE: Final = {
 }
 _SECTION: Final = ("i2", "CASE WHEN t.industry BETWEEN 'A' AND 'T' THEN ascii(t.industry) - 64 ELSE 0 END")
 
+_TENURE: Final = (
+    "i2",
+    "CASE t.tenure WHEN 'own' THEN 1 WHEN 'rent' THEN 2 WHEN 'dormitory' THEN 3 WHEN 'public' THEN 4"
+    " ELSE 5 END",
+)
+
 TABLES: Final[dict[str, dict[str, tuple[str, str]]]] = {
     "building": {
         "id": ("i8", "t.id"),
@@ -59,10 +65,7 @@ TABLES: Final[dict[str, dict[str, tuple[str, str]]]] = {
         **_STORED,
         "area_m2": ("f4", "coalesce(t.area_m2, 'NaN')"),
         "rooms": ("i2", "coalesce(t.rooms, 0)"),
-        "tenure": (
-            "i2",
-            "CASE t.tenure WHEN 'own' THEN 1 WHEN 'rent' THEN 2 WHEN 'dormitory' THEN 3 WHEN 'public' THEN 4 ELSE 5 END",
-        ),
+        "tenure": _TENURE,
     },
     "household": {
         "id": ("uuid", "t.id"),
@@ -126,7 +129,8 @@ class Unit:
             return f"{alias}.cell BETWEEN %(lo)s AND %(hi)s"
         if self.kind == "grid":
             return f"{alias}.grid_id = %(unit)s"
-        return f"{alias}.community_id = ANY (ARRAY(SELECT a.id FROM geo.area a WHERE a.path @> ARRAY[%(unit)s::bigint]))"
+        below = "SELECT a.id FROM geo.area a WHERE a.path @> ARRAY[CAST(%(unit)s AS bigint)]"
+        return f"{alias}.community_id = ANY (ARRAY({below}))"
 
     def params(self, base_resolution: int) -> dict[str, int]:
         """Values of the condition; base cells below an H3 cell are one range of numbers."""
@@ -149,15 +153,17 @@ def read_unit(conn: psycopg.Connection[Any], unit: Unit, base_resolution: int) -
     school of those who live there. Rows whose place hangs
     on one not read keep the place they say they have."""
     own = unit.condition("t")
-    homes = f"(SELECT h.id FROM register.household h WHERE {unit.condition('h')})"
+    homes = f"(SELECT h.id FROM register.household h WHERE {unit.condition('h')})"  # noqa: S608
     stays = f"FROM register.residence r WHERE {unit.condition('r')} OR r.household_id IN {homes}"
     works = f"FROM register.employment e WHERE {unit.condition('e')}"
     where = dict.fromkeys(TABLES, own)
     where["residence"] = f"{own} OR t.household_id IN {homes}"
     where["person"] = f"t.id IN (SELECT r.person_id {stays}) OR t.id IN (SELECT e.person_id {works})"
     where["employment"] = f"{own} OR t.person_id IN (SELECT r.person_id {stays})"
-    where["employer"] = f"{own} OR t.id IN (SELECT e.employer_id FROM register.employment e" \
-        f" WHERE e.person_id IN (SELECT r.person_id {stays}))"
+    employers = (
+        f"SELECT e.employer_id FROM register.employment e WHERE e.person_id IN (SELECT r.person_id {stays})"  # noqa: S608
+    )
+    where["employer"] = f"{own} OR t.id IN ({employers})"
     where["schooling"] = f"t.person_id IN (SELECT r.person_id {stays})"
     params = unit.params(base_resolution)
     return {

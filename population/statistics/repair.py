@@ -73,7 +73,9 @@ def _update(
 ) -> None:
     uuids = "id_hi" in rows
     key = (
-        pl.Series("id", [bytes(u) for u in whole_uuids(rows["id_hi"][at], rows["id_lo"][at])], dtype=pl.Binary)
+        pl.Series(
+            "id", [bytes(u) for u in whole_uuids(rows["id_hi"][at], rows["id_lo"][at])], dtype=pl.Binary
+        )
         if uuids
         else pl.Series("id", rows["id"][at])
     )
@@ -95,7 +97,11 @@ def _series(column: _Derived, at: NDArray[np.int64]) -> pl.Series:
     if column.kind != "date":
         return pl.Series(column.name, values)
     known = values != NEVER
-    days = pl.Series("d", np.where(known, values, 0).astype(np.int64) + _EPOCH_FROM_1970).cast(pl.Int32).cast(pl.Date)
+    days = (
+        pl.Series("d", np.where(known, values, 0).astype(np.int64) + _EPOCH_FROM_1970)
+        .cast(pl.Int32)
+        .cast(pl.Date)
+    )
     return pl.select(pl.when(pl.Series(known)).then(days).otherwise(None).alias(column.name)).to_series()
 
 

@@ -74,7 +74,11 @@ class Moves:
 
 
 def states(
-    place: NDArray[np.int64], valid_from: NDArray[np.int32], ended: NDArray[np.int32], months: Months, places: int
+    place: NDArray[np.int64],
+    valid_from: NDArray[np.int32],
+    ended: NDArray[np.int32],
+    months: Months,
+    places: int,
 ) -> NDArray[np.int64]:
     """How many periods cover each month's day, places x months."""
     width = len(months.days) + 1
@@ -127,7 +131,9 @@ def _refuse_overlap(stays: Columns, rows: NDArray[np.int64], person: NDArray[np.
     rows, person = rows[order], person[order]
     over = (person[1:] == person[:-1]) & (stays["valid_from"][rows][1:] < stays["valid_to"][rows][:-1])
     if over.any():
-        raise OverlapError(persons=len(np.unique(person[1:][over])), example=int(stays["id"][rows][1:][over][0]))
+        raise OverlapError(
+            persons=len(np.unique(person[1:][over])), example=int(stays["id"][rows][1:][over][0])
+        )
 
 
 def unit_series(
@@ -136,10 +142,10 @@ def unit_series(
     """Units x months of each column of stats.unit_series."""
     stays, works = register["residence"], register["employment"]
     places = made.places.height
-    here = (made.place["residence"], stays["valid_from"], made.ended["residence"])
+    place, begins, ended = made.place["residence"], stays["valid_from"], made.ended["residence"]
     floats = stays["floating"]
-    residents = units.sums(states(*here, months, places))
-    floating = units.sums(states(*(column[floats] for column in here), months, places))
+    residents = units.sums(states(place, begins, ended, months, places))
+    floating = units.sums(states(place[floats], begins[floats], ended[floats], months, places))
     jobs = states(made.place["employment"], works["valid_from"], made.ended["employment"], months, places)
     moved_in, moved_out = _moved(units, found, months)
     return {
@@ -166,7 +172,7 @@ def _moved(units: Units, found: Moves, months: Months) -> tuple[NDArray[np.int64
         differ = left != entered
         for unit, tally in ((left, out), (entered, came)):
             kept = differ & (unit >= 0)
-            tally += np.bincount(unit[kept] * width + month[kept], minlength=height * width)
+            np.add.at(tally, unit[kept] * width + month[kept], 1)
     return came.reshape(height, width), out.reshape(height, width)
 
 

@@ -57,8 +57,8 @@ def units_of(places: pl.DataFrame, paths: dict[int, list[int]]) -> Units:
     ways.append(("grid", None, grids, grids != 0))
     cells = places["cell"].to_numpy()
     base = int(cells[0] >> 52 & 15) if len(cells) else 0
-    for resolution in range(max(base - LEVELS_ABOVE_BASE, 0), base + 1):
-        ways.append(("cell", resolution, cell_parent(cells, resolution), cells != 0))
+    for above in range(max(base - LEVELS_ABOVE_BASE, 0), base + 1):
+        ways.append(("cell", above, cell_parent(cells, above), cells != 0))
     found = []
     for kind, resolution, ids, valid in ways:
         frame = pl.DataFrame({"unit_id": np.unique(ids[valid])}, schema={"unit_id": pl.Int64})

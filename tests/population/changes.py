@@ -20,7 +20,9 @@ Conn = psycopg.Connection[Any]
 
 def lay_out_areas(conn: Conn) -> None:
     """A city (1), two districts (11, 12), six communities (101..106)."""
-    conn.execute("""INSERT INTO geo.area_level VALUES (0, 'city', '{}'), (1, 'district', '{}'), (2, 'community', '{}')""")
+    conn.execute(
+        """INSERT INTO geo.area_level VALUES (0, 'city', '{}'), (1, 'district', '{}'), (2, 'community', '{}')"""
+    )
     rows = [(1, 0, None, [1])]
     rows += [(11 + d, 1, 1, [1, 11 + d]) for d in range(DISTRICTS)]
     rows += [(101 + c, 2, 11 + c % DISTRICTS, [1, 11 + c % DISTRICTS, 101 + c]) for c in range(COMMUNITIES)]
@@ -56,8 +58,9 @@ class Changes:
         self.conn.execute(
             "UPDATE stats.state SET as_of = %s, series_from = %s", (self.today, date(2025, 9, 1))
         )
-        for make, times in ((self.new_building, 12), (self.new_dwelling, 25), (self.new_household, 15),
-                            (self.new_person, 40), (self.new_employer, 6), (self.settle, 30), (self.hire, 15)):  # fmt: skip
+        homes = [(self.new_building, 12), (self.new_dwelling, 25), (self.new_household, 15)]
+        people = [(self.new_person, 40), (self.new_employer, 6), (self.settle, 30), (self.hire, 15)]
+        for make, times in homes + people:
             for _ in range(times):
                 self._try(make)
 
@@ -134,7 +137,11 @@ class Changes:
 
     def _status(self) -> tuple[str, str, date | None]:
         status = self.random.choice(["registered", "floating"])
-        return status, self.random.choice(["none", "valid", "expired"]), self.random.choice([None, self._day(30, 30)])
+        return (
+            status,
+            self.random.choice(["none", "valid", "expired"]),
+            self.random.choice([None, self._day(30, 30)]),
+        )
 
     def settle(self, begins: date | None = None) -> None:
         cell, community, grid = self._place()
@@ -161,7 +168,9 @@ class Changes:
 
     def move(self) -> None:
         stay, day = self._open(), self._day(60, 20)
-        person = self.conn.execute("SELECT person_id FROM register.residence WHERE id = %s", (stay,)).fetchone()
+        person = self.conn.execute(
+            "SELECT person_id FROM register.residence WHERE id = %s", (stay,)
+        ).fetchone()
         if person is None:
             return
         self._run("UPDATE register.residence SET valid_to = %s WHERE id = %s", day, stay)
@@ -181,7 +190,9 @@ class Changes:
         )  # fmt: skip
 
     def leave(self) -> None:
-        self._run("UPDATE register.residence SET valid_to = %s WHERE id = %s", self._day(60, 40), self._open())
+        self._run(
+            "UPDATE register.residence SET valid_to = %s WHERE id = %s", self._day(60, 40), self._open()
+        )
 
     def correct(self) -> None:
         """What was wrong is kept, superseded; what is right is a new row."""
@@ -194,7 +205,9 @@ class Changes:
 
     def backdate(self) -> None:
         self._run(
-            "UPDATE register.residence SET valid_from = %s WHERE id = %s", self._day(500, 0), self._some("residence")
+            "UPDATE register.residence SET valid_from = %s WHERE id = %s",
+            self._day(500, 0),
+            self._some("residence"),
         )
 
     def forget_residence(self) -> None:
@@ -286,7 +299,8 @@ class Changes:
     # -- work and school
     def new_employer(self) -> None:
         self._run(
-            """INSERT INTO register.employer (key, industry, lng, lat, cell, community_id, grid_id, jobs_count, valid_to)
+            """INSERT INTO register.employer (key, industry, lng, lat, cell, community_id, grid_id, jobs_count,
+               valid_to)
                VALUES (%s, %s, 121.4, 31.2, %s, %s, %s, %s, %s)""",
             self._key(), self.random.choice([None, *"ACGT"]), *self._place(), self.random.choice([None, 0, 17]),
             self._maybe_day(0.2),

@@ -1,0 +1,183 @@
+"""ORM rows of the schema ``register``; private to this package (and held against the migrations by a test).
+
+Figures never come from here one by one: ``population.statistics`` keeps them. ``changes_on``, ``ended`` and ``counted``
+are the statistics' own columns on the rows and are written by its triggers alone.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Annotated, Any, ClassVar
+from uuid import UUID
+
+from sqlalchemy import BigInteger, Double, ForeignKey, Integer, MetaData, Numeric, SmallInteger, Text
+from sqlalchemy import text as sql
+from sqlalchemy.dialects.postgresql import CHAR, REAL, TIMESTAMP
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+Small = Annotated[int, mapped_column(SmallInteger)]
+Packed = Annotated[int, mapped_column(Integer, server_default=sql("0"))]
+Whole = Annotated[int, mapped_column(Integer)]
+Real = Annotated[float, mapped_column(REAL)]
+Moment = Annotated[datetime, mapped_column(TIMESTAMP(timezone=True))]
+
+
+class Base(DeclarativeBase):
+    """The rows of this room."""
+
+    metadata = MetaData(schema="register")
+    type_annotation_map: ClassVar[dict[Any, Any]] = {int: BigInteger, str: Text, float: Double}
+
+
+class Placed:
+    """Where a row is counted: H3 cell of the base resolution, leaf area (or none), legal grid (or none)."""
+
+    cell: Mapped[int]
+    community_id: Mapped[int | None]
+    grid_id: Mapped[int | None]
+
+
+class Valid:
+    """From when (included) to when (excluded, none = still)."""
+
+    valid_from: Mapped[date] = mapped_column(server_default=sql("'1900-01-01'::date"))
+    valid_to: Mapped[date | None]
+    run_id: Mapped[int | None]
+
+
+class Recorded:
+    """When the register came to know an episode, and when a correction took its place."""
+
+    recorded_at: Mapped[Moment] = mapped_column(server_default=sql("now()"))
+    superseded_at: Mapped[Moment | None]
+    ended: Mapped[date | None]
+    changes_on: Mapped[date | None]
+    counted: Mapped[Packed]
+
+
+class Building(Placed, Valid, Base):
+    """A building or lot; where a source has only counts, they are its own figures."""
+
+    __tablename__ = "building"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str | None]
+    address: Mapped[str | None]
+    use: Mapped[str] = mapped_column(server_default=sql("'other'::text"))
+    lng: Mapped[float]
+    lat: Mapped[float]
+    floors: Mapped[Small | None]
+    built_year: Mapped[Small | None]
+    floor_area_m2: Mapped[float | None]
+    dwellings_count: Mapped[Decimal | None] = mapped_column(Numeric(12, 2))
+    residents_estimate: Mapped[Decimal | None] = mapped_column(Numeric(16, 6))
+    source: Mapped[str | None]
+    changes_on: Mapped[date | None]
+    counted: Mapped[Packed]
+    counted_dwellings: Mapped[Decimal] = mapped_column(Numeric(12, 2), server_default=sql("0"))
+    counted_residents: Mapped[Decimal] = mapped_column(Numeric(16, 6), server_default=sql("0"))
+
+
+class Dwelling(Placed, Valid, Base):
+    """A home: flat, house, room of a dormitory."""
+
+    __tablename__ = "dwelling"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(unique=True)
+    building_id: Mapped[int] = mapped_column(ForeignKey("register.building.id"))
+    unit: Mapped[str | None]
+    floor: Mapped[str | None]
+    room: Mapped[str | None]
+    area_m2: Mapped[Real | None]
+    rooms: Mapped[Small | None]
+    capacity: Mapped[Small | None]
+    tenure: Mapped[str | None]
+    use: Mapped[str | None]
+    changes_on: Mapped[date | None]
+    counted: Mapped[Packed]
+
+
+class Household(Placed, Valid, Base):
+    """People who live together as a family, or collectively."""
+
+    __tablename__ = "household"
+    id: Mapped[UUID] = mapped_column(primary_key=True, server_default=sql("gen_random_uuid()"))
+    key: Mapped[str] = mapped_column(unique=True)
+    dwelling_id: Mapped[int] = mapped_column(ForeignKey("register.dwelling.id"))
+    kind: Mapped[str] = mapped_column(server_default=sql("'family'::text"))
+    changes_on: Mapped[date | None]
+
+
+class Person(Valid, Base):
+    """A person; the ID number only encrypted and as a keyed hash (``identity``)."""
+
+    __tablename__ = "person"
+    id: Mapped[UUID] = mapped_column(primary_key=True, server_default=sql("gen_random_uuid()"))
+    key: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str | None]
+    sex: Mapped[Small] = mapped_column(server_default=sql("0"))
+    birth_date: Mapped[date | None]
+    id_number_enc: Mapped[bytes | None]
+    id_number_hash: Mapped[bytes | None]
+    phone_enc: Mapped[bytes | None]
+    origin_code: Mapped[str | None]
+
+
+class Residence(Placed, Recorded, Base):
+    """An episode of living somewhere: registered here, or floating with or without a permit."""
+
+    __tablename__ = "residence"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    person_id: Mapped[UUID] = mapped_column(ForeignKey("register.person.id"))
+    household_id: Mapped[UUID | None] = mapped_column(ForeignKey("register.household.id"))
+    dwelling_id: Mapped[int | None] = mapped_column(ForeignKey("register.dwelling.id"))
+    status: Mapped[str]
+    permit: Mapped[str] = mapped_column(server_default=sql("'none'::text"))
+    permit_until: Mapped[date | None]
+    valid_from: Mapped[date]
+    valid_to: Mapped[date | None]
+    run_id: Mapped[int | None]
+
+
+class Employer(Placed, Valid, Base):
+    """A body that employs; ``jobs_count`` where the source has no single employments."""
+
+    __tablename__ = "employer"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(unique=True)
+    uscc: Mapped[str | None]
+    name: Mapped[str | None]
+    industry: Mapped[str | None] = mapped_column(CHAR(1))
+    address: Mapped[str | None]
+    lng: Mapped[float]
+    lat: Mapped[float]
+    jobs_count: Mapped[Whole | None]
+    changes_on: Mapped[date | None]
+    counted: Mapped[Packed]
+
+
+class Employment(Placed, Recorded, Base):
+    """An episode of work at an employer, counted at the employer's place."""
+
+    __tablename__ = "employment"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    person_id: Mapped[UUID] = mapped_column(ForeignKey("register.person.id"))
+    employer_id: Mapped[int] = mapped_column(ForeignKey("register.employer.id"))
+    occupation: Mapped[str | None]
+    insured: Mapped[bool] = mapped_column(server_default=sql("false"))
+    valid_from: Mapped[date]
+    valid_to: Mapped[date | None]
+    run_id: Mapped[int | None]
+
+
+class Schooling(Valid, Base):
+    """A time at a school."""
+
+    __tablename__ = "schooling"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    person_id: Mapped[UUID] = mapped_column(ForeignKey("register.person.id"))
+    school: Mapped[str | None]
+    stage: Mapped[str]
+    changes_on: Mapped[date | None]
+    counted: Mapped[Packed]
