@@ -14,6 +14,7 @@ Floats = npt.NDArray[np.float64]
 _A = 6378137.0
 _E2 = 0.0066943799901413165
 _E = float(np.sqrt(_E2))
+_POLYGON, _MULTIPOLYGON = 3, 6
 METRES_A_DEGREE = float(np.pi * _A / 180.0)
 
 
@@ -56,11 +57,14 @@ def area_m2(shapes: BaseGeometry | Sequence[BaseGeometry] | npt.NDArray[np.objec
 
 def only_polygons(shapes: npt.NDArray[np.object_]) -> npt.NDArray[np.object_]:
     """Each shape as one multipolygon of its polygonal parts; lines and points in it are left out, None stays None."""
-    out = np.empty(shapes.size, dtype=object)
-    for k, shape in enumerate(shapes.ravel()):
-        if shape is None:
-            continue
-        parts = [shape]
+    kinds = shapely.get_type_id(shapes)
+    out = np.where(kinds == _MULTIPOLYGON, shapes, None)
+    plain = np.flatnonzero((kinds == _POLYGON) & ~shapely.is_empty(shapes))
+    if plain.size:
+        out[plain] = shapely.multipolygons(shapes[plain], indices=np.arange(plain.size))
+    mixed = np.flatnonzero((kinds >= 0) & (kinds != _MULTIPOLYGON) & shapely.is_missing(out))
+    for k in mixed.tolist():
+        parts = [shapes[k]]
         while any(hasattr(p, "geoms") for p in parts):
             parts = [q for p in parts for q in (p.geoms if hasattr(p, "geoms") else [p])]
         out[k] = shapely.MultiPolygon([p for p in parts if p.geom_type == "Polygon" and not p.is_empty])

@@ -10,7 +10,7 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grid.measure import area_m2
+from grid.measure import area_m2, only_polygons
 from grid.topology import Tolerance, check, largest_first
 
 M = 1e-5  # about a metre
@@ -144,3 +144,17 @@ def test_areas_are_exact_on_the_ellipsoid() -> None:
             abs(geod.geometry_area_perimeter(shapely.geometry.polygon.orient(dense))[0]), rel=1e-8
         )
     assert area_m2([None, shapely.Point(1, 1), shapely.Polygon()]).tolist() == [0.0, 0.0, 0.0]
+
+
+def test_only_the_ground_of_a_shape_is_kept() -> None:
+    square = shapely.box(0, 0, 1, 1)
+    mixed = shapely.GeometryCollection(
+        [square, shapely.Point(5, 5), shapely.MultiPolygon([shapely.box(2, 0, 3, 1)])]
+    )
+    line = shapely.LineString([(0, 0), (1, 1)])
+    given = np.array(
+        [square, shapely.MultiPolygon([square]), mixed, line, None, shapely.Polygon()], dtype=object
+    )
+    kept = only_polygons(given)
+    assert [None if g is None else g.geom_type for g in kept] == ["MultiPolygon"] * 4 + [None, "MultiPolygon"]
+    assert [None if g is None else g.area for g in kept] == [1.0, 1.0, 2.0, 0.0, None, 0.0]
