@@ -41,6 +41,7 @@ LAND_USE_CLASSES = (
     "other",
 )
 _SHOWN = 10
+_OUTSIDE_SHARE = 0.02
 
 
 class LayerSource(Protocol):
@@ -144,7 +145,36 @@ def _with_parents(
     lost = pl.Series(parents == 0)
     result.rejected.append(refuse(rows.filter(lost), "parent_code", "unknown_parent", shows="parent"))
     kept = (~lost).to_numpy()
-    return rows.filter(~lost), shapes[kept], parents[kept]
+    rows, shapes, parents = rows.filter(~lost), shapes[kept], parents[kept]
+    _nesting(rows["code"].to_list(), shapes, parents, above, result)
+    return rows, shapes, parents
+
+
+def _nesting(
+    codes: list[str],
+    shapes: Shapes,
+    parents: npt.NDArray[np.int64],
+    above: repository.Units,
+    result: LoadResult,
+) -> None:
+    """Says which areas reach out of their parent with a notable part of their ground; nothing is cut off."""
+    order = np.argsort(above.ids)
+    parent = order[np.searchsorted(above.ids[order], parents)]
+    inner = np.flatnonzero(shapely.is_valid(shapes))
+    beyond = area_m2(shapely.difference(shapes[inner], above.shapes[parent[inner]]))
+    share = beyond / np.maximum(area_m2(shapes[inner]), 1e-9)
+    notable = [k for k in np.argsort(-share, kind="stable").tolist() if share[k] > _OUTSIDE_SHARE]
+    if notable:
+        shown = [
+            {
+                "code": "topology.reaches_out",
+                "area": codes[inner[k]],
+                "other": above.codes[parent[inner[k]]],
+                "percent": round(float(share[k]) * 100, 1),
+            }
+            for k in notable[:_SHOWN]
+        ]
+        result.warn("areas_reach_out", count=len(notable), largest=shown)
 
 
 def load_grids(

@@ -58,7 +58,8 @@ def area_m2(shapes: BaseGeometry | Sequence[BaseGeometry] | npt.NDArray[np.objec
 def only_polygons(shapes: npt.NDArray[np.object_]) -> npt.NDArray[np.object_]:
     """Each shape as one multipolygon of its polygonal parts; lines and points in it are left out, None stays None."""
     kinds = shapely.get_type_id(shapes)
-    out = np.where(kinds == _MULTIPOLYGON, shapes, None)
+    out = shapes.copy()
+    out[kinds != _MULTIPOLYGON] = None
     plain = np.flatnonzero((kinds == _POLYGON) & ~shapely.is_empty(shapes))
     if plain.size:
         out[plain] = shapely.multipolygons(shapes[plain], indices=np.arange(plain.size))

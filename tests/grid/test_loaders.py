@@ -309,8 +309,14 @@ def test_new_york_s_tree(conn: Any, shared_data: Path) -> None:
     boroughs = gpd.read_file(shared_data / "nyc/boundary/borough.geojson")
     areas = gpd.read_file(shared_data / "nyc/boundary/neighborhood_tabulation_area.geojson")
     for level, layer, code in (("borough", boroughs, "borough"), ("nta", areas, "nta2020")):
+        stated = layer["borough"].tolist() if level == "nta" else None
         result = load_level(
-            conn, level, list(layer.geometry), code=layer[code].tolist(), name=layer["name"].tolist()
+            conn,
+            level,
+            list(layer.geometry),
+            code=layer[code].tolist(),
+            name=layer["name"].tolist(),
+            parent_code=stated,
         )
         assert result.rejected_df.height == 0
         assert result.inserted == len(layer)
@@ -321,6 +327,8 @@ def test_new_york_s_tree(conn: Any, shared_data: Path) -> None:
     found = conn.execute(
         "SELECT a.code, p.code FROM geo.area a JOIN geo.area p ON p.id = a.parent_id WHERE a.level = 2"
     ).fetchall()
+    reach = next(w for w in result.warnings if w["code"] == "areas_reach_out")
+    assert "BX0802" in {one["area"] for one in reach["largest"]}  # over the river into Manhattan
     assert dict(found) == dict(zip(areas["nta2020"], areas["borough"], strict=True))
 
 
