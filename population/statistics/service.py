@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -20,6 +20,7 @@ from population.statistics import indicators
 from population.statistics.compute import COLUMN, SCALE, compute
 from population.statistics.counted import days_of
 from population.statistics.indicators import AREA, FIGURES, NUMERIC_FIGURES, SERIES, Ratio, Words
+from population.statistics.rebuild import rebuild
 from population.statistics.register_columns import Unit, read_unit
 from population.statistics.units import area_paths, units_of
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 UnitKind = Literal["area", "grid", "cell"]
 Number = int | Decimal
+LONGEST_STEP: Final = timedelta(days=31)
 _KINDS: Final = ("area", "grid", "cell")
 
 
@@ -188,12 +190,18 @@ def figures_as_of(session: Session, kind: UnitKind, unit_id: int, day: date) -> 
 def advance(session: Session, day: date) -> State:
     """Bring the statistics to a later day: episodes that begin and end, birthdays, permits that run out, months.
 
+    Up to a month it is counted as changes; a longer gap, in which a good part of the city has a birthday, is a
+    rebuild. Both give the same numbers. The session's role has to own the statistics.
+
     Raises EarlierDayError; a day in the past is a rebuild (``rebuild.rebuild``) or a question (``figures_as_of``).
     """
     now = state(session)
     if day < now.as_of:
         raise EarlierDayError(as_of=now.as_of.isoformat(), day=day.isoformat())
-    session.execute(text("SELECT stats.advance(:day)"), {"day": day})
+    if day - now.as_of > LONGEST_STEP:
+        rebuild(raw_copy(session), day)
+    else:
+        session.execute(text("SELECT stats.advance(:day)"), {"day": day})
     return state(session)
 
 

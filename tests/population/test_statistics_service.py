@@ -22,6 +22,18 @@ def units(session: Session) -> list[Any]:
     )
 
 
+def every_row(session: Session) -> list[Any]:
+    """Figures of all units, and their months since the town began to keep them."""
+    figures = session.execute(text("SELECT * FROM stats.unit_figures ORDER BY unit_kind, unit_id")).all()
+    months = session.execute(
+        text(
+            "SELECT * FROM stats.unit_month WHERE month >= '2025-09-01'"
+            " AND residents + jobs + moved_in + moved_out > 0 ORDER BY unit_kind, unit_id, month"
+        )
+    ).all()
+    return [*figures, *months]
+
+
 def test_the_list_of_indicators_is_the_tables_columns(reader: Session) -> None:
     for table in ("place_figures", "unit_figures"):
         columns = {c["name"]: c for c in inspect(reader.connection()).get_columns(table, schema="stats")}
@@ -108,5 +120,11 @@ def test_time_goes_forward_only(reader: Session) -> None:
     later = service.advance(reader, now.as_of + timedelta(days=1))
     assert later.as_of == now.as_of + timedelta(days=1)
     assert later.version > now.version
+    with reader.begin_nested() as taken_back:
+        by_rebuild = service.advance(reader, now.as_of + timedelta(days=90))
+        rebuilt = every_row(reader)
+        taken_back.rollback()
+    reader.execute(text("SELECT stats.advance(:day)"), {"day": by_rebuild.as_of})
+    assert every_row(reader) == rebuilt
     with pytest.raises(service.UnknownUnitError):
         service.figures(reader, "street", 1)  # type: ignore[arg-type]

@@ -55,6 +55,7 @@ BEGIN
   FROM (SELECT DISTINCT p.id FROM generate_series(0, 85, 5) AS years
         JOIN register.person p
           ON p.birth_date BETWEEN (a - make_interval(years => years))::date - 1
-                              AND (day - make_interval(years => years))::date + 1) AS p
+                              AND (day - make_interval(years => years))::date + 1
+        WHERE stats.age_band(p.birth_date, a) <> stats.age_band(p.birth_date, day)) AS p
   WHERE r.person_id = p.id AND r.superseded_at IS NULL AND r.counted <> 0;
 END $$;
