@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 Scheme = Literal["quantiles", "jenks", "headtail", "equal"]
 JENKS_SAMPLE: Final = 1_500
-SIGNIFICANT: Final = 4
+SIGNIFICANT: Final = 3
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from maps.tilejson import bounds
 
 if TYPE_CHECKING:
     from datetime import date
+    from pathlib import Path
 
     from sqlalchemy.orm import Session
 
@@ -44,11 +45,12 @@ def one_file_map(
     lang: str = "zh-CN",
     scheme: str = "quantiles",
     classes: int = 5,
+    basemap: Path | None = None,
 ) -> OneFileMap:
     """A folium map of a layer; ``save(path)`` writes the one file.
 
-    Without a ``resolution`` the finest that a browser draws at ease is taken. Raises MapTooLargeError, and what
-    ``layer_values`` raises.
+    ``basemap``: the city's PMTiles file, for its roads. Without a ``resolution`` the finest that a browser draws at
+    ease is taken. Raises MapTooLargeError, and what ``layer_values`` raises.
     """
     if geography == "cell" and resolution is None:
         found = _comfortable(session, viewer, layer_id, at)
@@ -62,7 +64,7 @@ def one_file_map(
         drawn = found.where(found.withheld | (found.values != 0))
     title = in_language(found.layer.title, lang)
     made = OneFileMap(_bounds(session, viewer, drawn), title, GROUND["light"])
-    made.add_child(Ground(ground(session, viewer, lang), names_from=11))
+    made.add_child(Ground(ground(session, viewer, lang, basemap), names_from=11))
     made.add_child(Data(_data(session, viewer, drawn, (classed, describe(found, classed)), lang), lang))
     return made
 
@@ -129,4 +131,4 @@ def number(value: float | None) -> str:
     """
     if value is None:
         return ""
-    return f"{int(value):,}" if float(value).is_integer() else f"{value:,.4g}"
+    return f"{int(value):,}" if float(value).is_integer() else f"{value:,.3g}"

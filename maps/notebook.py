@@ -27,7 +27,7 @@ import pandas as pd
 from sqlalchemy import text
 
 from db.engine import engine as engine_of
-from db.engine import write_session
+from db.engine import read_session, write_session
 from grid.cells import by_library, outlines
 from grid.datum import to_wgs84
 from maps import cells
@@ -36,6 +36,7 @@ from maps.dashboard import dashboard
 from maps.errors import NotebookSessionError
 from maps.export_html import one_file_map
 from maps.frames import CRS, found_values, layer_frame
+from maps.ground import basemap_of
 from maps.territory import base_resolution
 from maps.viewer import PUBLISHED, Viewer
 from privacy import audit
@@ -61,6 +62,7 @@ class City:
     engine: Engine
     lang: str = "zh-CN"
     token_hash: bytes | None = None
+    basemap: Path | None = None
 
     @classmethod
     def connect(cls, token: str | None = None, *, lang: str = "zh-CN", engine: Engine | None = None) -> City:
@@ -69,12 +71,16 @@ class City:
         ``engine`` stands in for the project's database. Raises NotebookSessionError when the session has ended.
         """
         token = token or os.environ.get(TOKEN)
+        basemap = None
+        if engine is None:
+            with read_session(engine_of("app")) as session:
+                basemap = basemap_of(session)
         if token is None:
-            return cls(engine or engine_of("pub_reader"), lang)
+            return cls(engine or engine_of("pub_reader"), lang, basemap=basemap)
         hashed = hashlib.sha256(token.encode()).digest()
         with write_session(engine or engine_of("app")) as session:
             exact = policy().terms(_acting(session, hashed).role).figures == "duty"
-        return cls(engine or engine_of("app" if exact else "pub_reader"), lang, hashed)
+        return cls(engine or engine_of("app" if exact else "pub_reader"), lang, hashed, basemap)
 
     @classmethod
     def sign_in(
@@ -144,7 +150,15 @@ class City:
         """A folium map of a layer; shows itself in a notebook, and ``save(path)`` writes it. Needs no network."""
         with self._looking("map", layer=layer, geography=geography) as (session, viewer):
             return one_file_map(
-                session, viewer, layer, geography, resolution=resolution, level=level, at=at, lang=self.lang
+                session,
+                viewer,
+                layer,
+                geography,
+                resolution=resolution,
+                level=level,
+                at=at,
+                lang=self.lang,
+                basemap=self.basemap,
             )
 
     def dashboard(self, kind: str, unit: str | int, at: date | None = None) -> dict[str, Any]:

@@ -68,7 +68,7 @@ _STYLE: Final = """
 .hx-legend i.hatch { background: repeating-linear-gradient(135deg, #9b9b97 0 1.5px, #eee 1.5px 5px); }
 .hx-legend span { font-variant-numeric: tabular-nums; }
 .hx-legend small { margin-left: auto; padding-left: 12px; color: #777; }
-.hx-label { background: none; border: 0; box-shadow: none; color: #4a4a48; font-weight: 600;
+.hx-label { background: none; border: 0; box-shadow: none; color: #4a4a48; font-weight: 500; font-size: 12px;
   text-shadow: 0 0 3px #fff, 0 0 3px #fff, 0 0 3px #fff; }
 .hx-label:before { display: none; }
 """
@@ -86,6 +86,10 @@ class Ground(MacroElement):
             L.polygon(f.rings, { renderer: renderer, pane: "hx-ground", stroke: false, interactive: false,
               fillColor: f.color, fillOpacity: 1 }).addTo(map);
           });
+          ground.roads.forEach(function (r) {
+            L.polyline(r.line, { renderer: renderer, pane: "hx-ground", interactive: false, color: "#fff",
+              weight: r.width }).addTo(map);
+          });
           map.createPane("hx-borders").style.zIndex = 450;
           map.getPane("hx-borders").style.pointerEvents = "none";
           var lines = L.canvas({ pane: "hx-borders" });
@@ -98,7 +102,19 @@ class Ground(MacroElement):
             L.tooltip({ permanent: true, direction: "center", className: "hx-label", pane: "hx-borders",
               interactive: false }).setLatLng(n.at).setContent(document.createTextNode(n.text)).addTo(names);
           });
-          function show() { map.getZoom() >= {{ this.names_from }} ? names.addTo(map) : names.remove(); }
+          function show() {
+            if (map.getZoom() < {{ this.names_from }}) { names.remove(); return; }
+            names.addTo(map);
+            var placed = [];
+            names.eachLayer(function (n) {  // a name that would cover another waits for a closer look
+              var box = n.getElement(), b = box.getBoundingClientRect();
+              var free = placed.every(function (p) {
+                return b.right < p.left || b.left > p.right || b.bottom - 6 < p.top || b.top + 6 > p.bottom;
+              });
+              box.style.visibility = free ? "" : "hidden";
+              if (free) { placed.push(b); }
+            });
+          }
           map.on("zoomend", show); show();
         })({{ this._parent.get_name() }}, {{ this.told }});
         {% endmacro %}"""
@@ -123,7 +139,7 @@ class Data(MacroElement):
           pen.moveTo(5, 7); pen.lineTo(7, 5); pen.stroke();
           var Hatched = L.Canvas.extend({ _fillStroke: function (ctx, layer) {
             if (!layer.options.hatched) { return L.Canvas.prototype._fillStroke.call(this, ctx, layer); }
-            ctx.globalAlpha = 0.7; ctx.fillStyle = ctx.createPattern(tile, "repeat"); ctx.fill("evenodd");
+            ctx.globalAlpha = 0.5; ctx.fillStyle = ctx.createPattern(tile, "repeat"); ctx.fill("evenodd");
             ctx.globalAlpha = 1;
           } });
           var renderer = new Hatched({ padding: 0.2 });
@@ -132,7 +148,7 @@ class Data(MacroElement):
           data.shapes.forEach(function (s, i) {
             var kind = data.classes[i];
             L.polygon(s, { renderer: renderer, color: "#fff", weight: data.line, opacity: 0.6,
-              fillColor: kind < 0 ? "#9b9b97" : data.colors[kind], fillOpacity: kind < 0 ? 0.1 : 0.82,
+              fillColor: kind < 0 ? "#9b9b97" : data.colors[kind], fillOpacity: kind < 0 ? 0.1 : 0.78,
               hatched: kind < 0 })
               .bindTooltip(function () {
                 var box = document.createElement("div"), name = document.createElement("b");

@@ -17,6 +17,7 @@ import db.engine
 from api.cli import language, tell
 from db.engine import read_session, write_session
 from maps.export_html import one_file_map
+from maps.ground import basemap_of
 from maps.viewer import CITY, PUBLISHED, Viewer
 from privacy import audit
 
@@ -41,6 +42,9 @@ def write_map(
 ) -> None:
     """Write LAYER as one HTML file / 把图层写成一个 HTML 文件."""
 
+    with read_session(db.engine.engine("app")) as opened:
+        basemap = basemap_of(opened)
+
     def make(session: Session, viewer: Viewer) -> None:
         one_file_map(
             session,
@@ -53,6 +57,7 @@ def write_map(
             lang=lang or language(),
             scheme=scheme,
             classes=classes,
+            basemap=basemap,
         ).save(str(out))
 
     if exact:
