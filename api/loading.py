@@ -18,6 +18,7 @@ from sqlalchemy import Engine, text
 import db.engine
 from api import fitting, settling
 from db import migrate
+from db.ahead import ahead
 from db.engine import raw_copy, read_session, write_session
 from db.errors import HexwardError
 from grid import loaders as layers
@@ -279,7 +280,7 @@ class _Load:
 
     def _watched(self, reading: Reading, run: Any, session: Any) -> Iterator[Batch]:
         """The batches, with their rejected rows kept and their numbers shown."""
-        for batch in reading:
+        for batch in ahead(reading):
             run.record_rejected(session, batch.rejected)
             self.watcher.rows(reading.rows_read, reading.rows_rejected)
             yield batch

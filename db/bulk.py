@@ -36,6 +36,10 @@ _TRIGGERS = """
 select tgrelid::regclass::text, tgname, pg_get_triggerdef(oid), tgenabled::text
 from pg_trigger where tgrelid = any(%(tables)s::regclass[]) and not tgisinternal order by tgname
 """
+_MORE_MEMORY = """
+select set_config('maintenance_work_mem', '512MB', true) from pg_settings
+where name = 'maintenance_work_mem' and setting::bigint < 512 * 1024
+"""
 _ENABLED = {"D": "disable", "A": "enable always", "R": "enable replica"}
 
 
@@ -54,19 +58,19 @@ def is_empty(conn: Connection, table: str) -> bool:
 
 
 @contextmanager
-def bulk(conn: Connection, tables: Sequence[str], memory: str = "512MB") -> Iterator[bool]:
+def bulk(conn: Connection, tables: Sequence[str]) -> Iterator[bool]:
     """Run the block with ``tables`` bare if all of them are empty; yields whether they are.
 
-    Bare means: no index, primary, unique or foreign key, no user trigger. Afterwards all are made again with
-    ``maintenance_work_mem`` at ``memory`` and the tables are analysed. Tables that hold rows are left as they are and
-    the block runs with everything in place.
+    Bare means: no index, primary, unique or foreign key, no user trigger, a fresh file. Afterwards all are made again
+    with ``maintenance_work_mem`` at 512 MB or more and the tables are analysed. Tables that hold rows are left as they
+    are and the block runs with everything in place.
     """
     if not all(is_empty(conn, table) for table in tables):
         yield False
         return
     aside = set_aside(conn, tables)
     yield True
-    restore(conn, aside, memory)
+    restore(conn, aside)
 
 
 def set_aside(conn: Connection, tables: Sequence[str]) -> SetAside:
@@ -81,6 +85,10 @@ def set_aside(conn: Connection, tables: Sequence[str]) -> SetAside:
     triggers = conn.execute(_TRIGGERS, {"tables": names}).fetchall()
     for table, name, _, _ in triggers:
         conn.execute(f'drop trigger "{name}" on {table}')
+    if names:
+        conn.execute(
+            f"truncate {', '.join(names)}"
+        )  # a fresh file: written without log where the server allows it
     again = [
         f'alter table {table} add constraint "{name}" {text}'
         for table, name, text, kind in constraints
@@ -99,10 +107,10 @@ def set_aside(conn: Connection, tables: Sequence[str]) -> SetAside:
     return SetAside(tuple(tables), tuple(again))
 
 
-def restore(conn: Connection, aside: SetAside, memory: str = "512MB") -> None:
+def restore(conn: Connection, aside: SetAside) -> None:
     """Put back what ``set_aside`` took off, and analyse the tables."""
     before = conn.execute("select current_setting('maintenance_work_mem')").fetchone()
-    conn.execute("select set_config('maintenance_work_mem', %s, true)", (memory,))
+    conn.execute(_MORE_MEMORY)
     for statement in aside.statements:
         conn.execute(statement)
     if before:

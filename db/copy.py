@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import polars as pl
 
+from db.ahead import map_ahead
 from db.copykernels import write_fixed, write_variable
 from db.errors import HexwardError
 
@@ -108,8 +109,8 @@ def encode(frame: pl.DataFrame, types: Sequence[str]) -> NDArray[np.uint8]:
 def stream(frame: pl.DataFrame, types: Sequence[str], rows: int = ROWS_A_CHUNK) -> Iterator[bytes]:
     """The whole binary COPY stream of ``frame`` in pieces of ``rows`` rows, header and trailer with it."""
     yield HEADER
-    for start in range(0, frame.height, rows):
-        yield encode(frame.slice(start, rows), types).tobytes()
+    starts = range(0, frame.height, rows)
+    yield from map_ahead(lambda start: encode(frame.slice(start, rows), types).tobytes(), starts)
     yield TRAILER
 
 
@@ -132,18 +133,23 @@ def column_types(conn: psycopg.Connection[Any], table: str, columns: Sequence[st
 
 
 def copy_frame(
-    conn: psycopg.Connection[Any], table: str, frame: pl.DataFrame, rows: int = ROWS_A_CHUNK
+    conn: psycopg.Connection[Any],
+    table: str,
+    frame: pl.DataFrame,
+    rows: int = ROWS_A_CHUNK,
+    *,
+    freeze: bool = False,
 ) -> int:
     """Write ``frame`` into ``table`` (``schema.table``; columns by name) by binary COPY; returns the rows written.
 
-    Runs in the connection's open transaction and leaves committing to its caller.
+    Runs in the connection's open transaction and leaves committing to its caller. ``freeze`` is for a table made or
+    truncated in this transaction (``db.bulk``): its rows need no visit later to be known as committed.
     """
     types = column_types(conn, table, frame.columns)
     names = ", ".join(f'"{name}"' for name in frame.columns)
-    with (
-        conn.cursor() as cursor,
-        cursor.copy(f"COPY {quoted(table)} ({names}) FROM STDIN (FORMAT binary)") as copy,
-    ):
+    options = "FORMAT binary, FREEZE true" if freeze else "FORMAT binary"
+    command = f"COPY {quoted(table)} ({names}) FROM STDIN ({options})"
+    with conn.cursor() as cursor, cursor.copy(command) as copy:
         for piece in stream(frame, types, rows):
             copy.write(piece)
     return frame.height

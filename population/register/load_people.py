@@ -8,6 +8,7 @@ far apart in the file) waits until the keys are back on the tables and goes the 
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
@@ -17,11 +18,12 @@ import numpy as np
 import polars as pl
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
+from db.ahead import map_ahead
 from db.bulk import bulk, is_empty
 from db.copy import copy_frame
 from population.register.documents import born, sex
 from population.register.identity import Vault, normal, vault
-from population.register.keys import KeyIndex, Known, fingerprints, read_known
+from population.register.keys import KeyIndex, Known, read_known
 from population.register.load_homes import PLACED
 from population.register.load_places import ALWAYS, PLACE
 from population.register.merge import LoadResult, as_of, count_later, refuse
@@ -64,11 +66,11 @@ def load_persons(
     """
     result, safe = LoadResult(), vault()
     dwellings = read_known(conn, "select key, id, cell, community_id, grid_id from register.dwelling", PLACED)
-    ready = (_ready(batch.accepted, dwellings, safe, result) for batch in batches)
+    ready = map_ahead(lambda batch: _ready(batch.accepted, dwellings, safe, result), batches)
     if not all(is_empty(conn, table) for table in TABLES):
         update_people(conn, ready, run_id, result)
         return result
-    filling = _Filling(conn, run_id, result, as_of(conn))
+    filling = _Filling(conn, run_id, result, as_of(conn), aside)
     with bulk(conn, TABLES if aside else ()):
         for rows in ready:
             filling.take(rows)
@@ -110,14 +112,18 @@ class _Filling:
     run_id: int
     result: LoadResult
     today: date
+    bare: bool
     people: KeyIndex = field(default_factory=KeyIndex)
     households: KeyIndex = field(default_factory=KeyIndex)
     later: list[pl.DataFrame] = field(default_factory=list)
     unsettled: list[str] = field(default_factory=list)
-    _identities: Any = field(default_factory=lambda: Cipher(algorithms.AES(os.urandom(32)), modes.ECB()))  # noqa: S305
+    homes_before: int = 0
+    started_ms: int = field(default_factory=lambda: time.time_ns() // 1_000_000)
+    _randomness: Any = field(default_factory=lambda: Cipher(algorithms.AES(os.urandom(32)), modes.ECB()))  # noqa: S305
 
     def take(self, rows: pl.DataFrame) -> None:
         """Write one batch."""
+        rows = rows.sort("cell", maintain_order=True)
         before = len(self.people)
         new = pl.Series(self.people.add(rows["key"]) >= before)
         if not new.all():
@@ -129,11 +135,14 @@ class _Filling:
         several = rows["key"].is_duplicated()
         if several.any():
             rows = self._one_after_another(rows, several)
+        self.homes_before = len(self.households)
+        households = self.households.add(rows["household_key"])
         rows = rows.with_columns(
-            pl.Series("person_id", self._identities_of(rows["key"], 1), dtype=pl.Binary),
-            pl.Series("household_id", self._identities_of(rows["household_key"], 2), dtype=pl.Binary),
+            self._identities_of(self.people.find(rows["key"]), 1).alias("person_id"),
+            self._identities_of(households, 2).alias("household_id"),
+            pl.Series("household_at", households),
             pl.lit(self.run_id).alias("run_id"),
-        ).sort("cell", maintain_order=True)
+        )
         self._write_people(rows)
         self._write_households(rows)
         self._write_residences(rows)
@@ -154,19 +163,24 @@ class _Filling:
             self.result.rejected.append(refuse(part, "from", "overlaps_another_residence"))
         return pl.concat([single, many.filter(~overlaps)])
 
-    def _identities_of(self, keys: pl.Series, kind: int) -> pl.Series:
-        """Identifiers drawn at random for this load, the same for the same key within it."""
-        prints = fingerprints(keys)
-        blocks = np.zeros((len(prints), 2), dtype=np.uint64)
-        blocks[:, 0], blocks[:, 1] = prints, kind
-        worker = self._identities.encryptor()
+    def _identities_of(self, ordinals: NDArray[np.int64], kind: int) -> pl.Series:
+        """An identifier for each ordinal (null below 0), the same for the same one: UUIDs of version 7 (RFC 9562).
+
+        62 of their bits are random; the leading ones count up in the order of the file, so that indexes on them are
+        built and read in order.
+        """
+        random, marks = np.zeros((len(ordinals), 2), dtype=np.int64), ordinals >= 0
+        random[:, 0], random[:, 1] = ordinals, kind
+        worker = self._randomness.encryptor()
         raw = (
-            np.frombuffer(worker.update(blocks.tobytes()) + worker.finalize(), np.uint8)
+            np.frombuffer(worker.update(random.tobytes()) + worker.finalize(), np.uint8)
             .reshape(-1, 16)
             .copy()
         )
-        raw[:, 6], raw[:, 8] = raw[:, 6] & 0x0F | 0x40, raw[:, 8] & 0x3F | 0x80
-        return as_binary(raw, prints != 0)
+        time_and_count = (self.started_ms + (ordinals >> 12)) << 16 | 0x7000 | (ordinals & 0xFFF)
+        raw[:, :8] = time_and_count.astype(">i8").view(np.uint8).reshape(-1, 8)
+        raw[:, 8] = raw[:, 8] & 0x3F | 0x80
+        return as_binary(raw, marks)
 
     def _write_people(self, rows: pl.DataFrame) -> None:
         latest = rows.filter(pl.col("key").is_last_distinct()) if rows["key"].is_duplicated().any() else rows
@@ -176,16 +190,14 @@ class _Filling:
 
     def _write_households(self, rows: pl.DataFrame) -> None:
         rows = rows.filter(pl.col("household_key").is_not_null())
-        before = len(self.households)
-        new = pl.Series(self.households.add(rows["household_key"]) >= before)
+        new = rows["household_at"] >= self.homes_before
         homes = rows.group_by("household_key").agg(pl.col("dwelling_id").n_unique().alias("n"))
         self.unsettled += homes.filter(pl.col("n") > 1)["household_key"].to_list()
         if not new.all():
             self.unsettled += rows.filter(~new)["household_key"].unique().to_list()
-        rows = rows.filter(new & pl.Series(rows["household_key"].is_last_distinct()))
+        rows = rows.filter(new & rows["household_key"].is_last_distinct())
         columns = ("dwelling_id", *PLACE, "run_id")
-        copy_frame(
-            self.conn,
+        self._copy(
             "register.household",
             rows.select(
                 pl.col("household_id").alias("id"),
@@ -197,7 +209,10 @@ class _Filling:
 
     def _write_residences(self, rows: pl.DataFrame) -> None:
         rows = residence_columns(rows.rename({"from": "valid_from", "to": "valid_to"}), self.today)
-        copy_frame(self.conn, "register.residence", rows.select(_RESIDENCE))
+        self._copy("register.residence", rows.select(_RESIDENCE))
+
+    def _copy(self, table: str, rows: pl.DataFrame) -> None:
+        copy_frame(self.conn, table, rows, freeze=self.bare)
 
     def settle_households(self) -> None:
         """A household that was met in several dwellings lives in the one that its members moved into last."""

@@ -86,7 +86,7 @@ class Target:
         if not frame.height:
             return
         if self.bare:
-            copy_frame(self.conn, self.table, self._derive(frame, self._today))
+            copy_frame(self.conn, self.table, self._derive(frame, self._today), freeze=True)
             self.inserted += frame.height
             return
         if not self._columns:
