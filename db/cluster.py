@@ -260,6 +260,8 @@ def _configuration() -> str:
             f"effective_cache_size = {max(128, memory_mb // 2)}MB",
             f"maintenance_work_mem = {max(64, min(memory_mb // 16, 1024))}MB",
             "max_wal_size = 4GB",
+            "wal_level = minimal",  # a first load into a fresh file needs no log; no standby hangs on this cluster
+            "max_wal_senders = 0",
             "checkpoint_timeout = 15min",
             "max_connections = 200",
             "jit = off",
