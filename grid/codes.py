@@ -63,15 +63,6 @@ def parent(code: str) -> str | None:
     return "".join(parts) or None
 
 
-def is_within(code: str, other: str) -> bool:
-    """Whether a statistics code names the area `other` or one inside it, by its digits.
-
-    >>> is_within("440305007001", "440305000000"), is_within("440306001001", "440305")
-    (True, False)
-    """
-    return split(code)[: len(split(other))] == split(other)
-
-
 def grid_code(community: str, sequence: int) -> str:
     """Code of the `sequence`-th unit grid (from 1) of a community.
 

@@ -27,19 +27,8 @@ if TYPE_CHECKING:
 
     Connection = psycopg.Connection[Any]
 
-__all__ = ["LAND_USE_CLASSES", "LoadResult", "load", "load_areas", "load_grids", "load_land_use"]
+__all__ = ["LoadResult", "load", "load_areas", "load_grids", "load_land_use"]
 
-LAND_USE_CLASSES = (
-    "residential",
-    "commercial",
-    "industrial",
-    "public",
-    "green",
-    "water",
-    "transport",
-    "farmland",
-    "other",
-)
 _SHOWN = 10
 _OUTSIDE_SHARE = 0.02
 

@@ -15,7 +15,6 @@ _A = 6378137.0
 _E2 = 0.0066943799901413165
 _E = float(np.sqrt(_E2))
 _POLYGON, _MULTIPOLYGON = 3, 6
-METRES_A_DEGREE = float(np.pi * _A / 180.0)
 
 
 def _authalic(lat: Floats) -> Floats:

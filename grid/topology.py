@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -186,8 +186,3 @@ def _outside(shapes: Shapes, codes: list[str], within: BaseGeometry, limits: Tol
 def largest_first(findings: Sequence[Finding], most: int) -> list[Finding]:
     """The `most` findings worth showing first: invalid shapes, then by size."""
     return sorted(findings, key=lambda f: (f.kind != "invalid", -f.area_m2))[:most]
-
-
-def unrepaired(findings: Sequence[Finding]) -> list[Finding]:
-    """Findings that still stand."""
-    return [replace(f) for f in findings if f.repair is None]

@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 
 from grid import datum as d
 
-METRES_A_DEGREE = 111_320.0
 CITY_DATUMS = ["GCJ-02", "BD-09"]
 
 
