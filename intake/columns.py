@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 
 from intake.city import Source
 from intake.errors import MappingError
+from intake.masking import look_like_data, masked
 from intake.schema import Field, Schema
 
 _BRACKETS = re.compile(r"[(\[{<（【〔「『《][^()\[\]{}]*?[)\]}>）】〕」』》]")
@@ -121,6 +122,10 @@ def match_columns(
         if wanted.required and absent and wanted.name not in unclear:
             problems.append(_missing(wanted, headers, set(columns.values())))
     if problems:
+        if look_like_data(headers):
+            problems = [{"code": "columns.no_header", "columns": len(headers)}]
+        for problem in problems:
+            problem["candidates"] = masked(problem.get("candidates", []))
         raise MappingError(file=file or source.name, source=source.name, problems=problems)
     used = set(columns.values())
     return ColumnMapping(

@@ -30,6 +30,7 @@ from intake.columns import ColumnMapping, match_columns
 from intake.coordinates import Bounds, effective_datum
 from intake.errors import DatumMissing
 from intake.findings import REJECTED
+from intake.masking import masked
 from intake.reader import SourceReader
 from intake.reread import rows_as_read
 from intake.schema import Schema
@@ -94,7 +95,7 @@ class Reading(Iterator[Batch]):
         """Warnings so far; complete after the last batch."""
         found = list(self.reader.warnings)
         if self.mapping.unused:
-            found.append({"code": "columns_unused", "headers": self.mapping.unused})
+            found.append({"code": "columns_unused", "headers": masked(self.mapping.unused)})
         declared = self.reader.crs
         if self.datum is not None and declared is not None and Datum.parse(declared) != self.datum:
             found.append({"code": "crs_disagrees", "declared": declared, "datum": self.datum.key})

@@ -25,6 +25,7 @@ import polars as pl
 
 from intake.city import Source
 from intake.errors import SourceError, SourceNotFound
+from intake.masking import mask_numbers, masked
 
 LINE = "__line"
 """Int64: first physical line of the record in the file (text), sheet row (Excel), feature number (others); from 1."""
@@ -105,7 +106,10 @@ class SourceReader(ABC):
         and, with geometry, ``WKB``. Raises ``SourceError`` naming file and place."""
 
     def warn(self, code: str, **params: Any) -> None:
-        self.warnings.append({"code": code, **params})
+        shown = {
+            name: mask_numbers(value) if isinstance(value, str) else value for name, value in params.items()
+        }
+        self.warnings.append({"code": code, **shown})
 
     def close(self) -> None:  # noqa: B027 - most readers hold nothing between batches
         """Let go of the file."""
@@ -161,8 +165,8 @@ class _ManyReader(SourceReader):
                     "source.files_differ",
                     file=str(part.path),
                     first=str(first.path),
-                    missing=missing,
-                    more=more,
+                    missing=masked(missing),
+                    more=masked(more),
                 )
 
     def batches(self, rows: int = 200_000) -> Iterator[pl.DataFrame]:

@@ -8,7 +8,6 @@ the file again; what is then right counts as corrected, what is still wrong is r
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from intake.errors import SourceError
+from intake.masking import mask, mask_numbers
 from intake.spreadsheets import neutralise
 from intake.words import describe
 
@@ -27,26 +27,6 @@ NOTES = (NUMBER, SOURCE_LINE, FIELD, REASON)
 SHEET, ABOUT = "rejected", "about"
 MOST_ROWS = 1_000_000
 _CELL = 32_767
-_PERSONAL = re.compile(r"(?<![0-9])[0-9]{14}(?:[0-9]{3}[0-9Xx]|[0-9])(?![0-9])")
-
-
-def mask(value: str) -> str:
-    """What a view shows of a sensitive value: first 6 and last 2 characters of long ones, less of shorter ones.
-
-    >>> mask("11010519491231002X"), mask("13800138000"), mask("1234")
-    ('110105**********2X', '138******00', '****')
-    """
-    first, last = (6, 2) if len(value) >= 15 else (3, 2) if len(value) >= 7 else (0, 0)
-    return value[:first] + "*" * (len(value) - first - last) + value[len(value) - last :]
-
-
-def mask_numbers(value: str) -> str:
-    """``value`` with everything in it masked that has the shape of a resident ID number.
-
-    >>> mask_numbers("见11010519491231002X")
-    '见110105**********2X'
-    """
-    return _PERSONAL.sub(lambda found: mask(found[0]), value)
 
 
 @dataclass(frozen=True)

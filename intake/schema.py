@@ -110,18 +110,23 @@ class Field:
 
 @dataclass(frozen=True)
 class Schema:
-    """The fields of one kind of source; ``key`` names those that together identify a record in the file."""
+    """The fields of one kind of source.
+
+    ``key`` names those that together identify a record in the file, ``unique`` further ones of which no value may
+    appear twice in it (nulls may).
+    """
 
     kind: str
     fields: tuple[Field, ...]
     key: tuple[str, ...] = ()
     checks: tuple[RowCheck, ...] = ()
+    unique: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         names = [field.name for field in self.fields]
         if len(set(names)) != len(names):
             raise ValueError(f"{self.kind}: a field is declared twice")
-        unknown = (set(self.key) | {check.field for check in self.checks}) - set(names)
+        unknown = (set(self.key) | set(self.unique) | {check.field for check in self.checks}) - set(names)
         if unknown:
             raise ValueError(f"{self.kind}: unknown fields {sorted(unknown)}")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import replace
 from typing import Any
 
@@ -45,7 +45,7 @@ class Validator:
         self.schema, self.source, self.mapping, self.headers = schema, source, mapping, headers
         self.datum, self.has_geometry, self.bounds = datum, has_geometry, bounds
         self.reasons: Counter[str] = Counter()
-        self._seen = SeenKeys()
+        self._seen: defaultdict[tuple[str, ...], SeenKeys] = defaultdict(SeenKeys)
         self._constants = {
             name: self._constant(schema[name], value) for name, value in source.constants.items()
         }
@@ -226,17 +226,31 @@ class Validator:
         return typed, numbers
 
     def _duplicates(self, typed: pl.DataFrame, numbers: pl.Series, findings: Findings) -> pl.DataFrame:
-        if not self.schema.key or not typed.height or self.source.repeated == "keep":
-            return typed
-        keys = typed.select(self.schema.key)
-        there = ~pl.select(pl.any_horizontal(*[column.is_null() for column in keys])).to_series()
-        earlier = self._seen.add(keys.filter(there), typed[LINE].filter(there))
+        keep = self.source.repeated == "keep"
+        rules = [] if keep or not self.schema.key else [(self.schema.key, "duplicate_key")]
+        rules += [((name,), "duplicate_value") for name in self.schema.unique]
+        for names, reason in rules:
+            again = self._seen_before(typed, names)
+            if again is None:
+                continue
+            rows = again > 0
+            told = [{"first_line": line} for line in again.filter(rows).to_list()]
+            values = typed[names[0]].filter(rows)
+            reasons = pl.Series([reason]).new_from_index(0, len(told))
+            findings.add(numbers.filter(rows), reasons, names[0], values=values, rows_params=told)
+            typed, numbers = typed.filter(~rows), numbers.filter(~rows)
+        return typed
+
+    def _seen_before(self, typed: pl.DataFrame, names: tuple[str, ...]) -> pl.Series | None:
+        """Per row the line of an earlier one with the same values, 0 for none; None when there is none at all."""
+        if not typed.height:
+            return None
+        keys = typed.select(names)
+        there = pl.select(pl.any_horizontal(*[column.is_not_null() for column in keys])).to_series()
+        if there.all():
+            earlier = self._seen[names].add(keys, typed[LINE])
+            return earlier if (earlier > 0).any() else None
+        earlier = self._seen[names].add(keys.filter(there), typed[LINE].filter(there))
         if not (earlier > 0).any():
-            return typed
-        whole = pl.Series(np.zeros(typed.height, dtype=np.int64)).scatter(there.arg_true(), earlier)
-        again = whole > 0
-        name = self.schema.key[0]
-        told = [{"first_line": line} for line in whole.filter(again).to_list()]
-        reasons = pl.Series(["duplicate_key"]).new_from_index(0, len(told))
-        findings.add(numbers.filter(again), reasons, name, values=keys[name].filter(again), rows_params=told)
-        return typed.filter(~again)
+            return None
+        return pl.Series(np.zeros(typed.height, dtype=np.int64)).scatter(there.arg_true(), earlier)

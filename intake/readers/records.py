@@ -119,6 +119,8 @@ def scan(  # noqa: PLR0912, PLR0915, PLR0917 - one compiled state machine
             break
         if complete:
             if not content:
+                if fields == 1:
+                    continue  # an empty line is no record
                 flags |= BLANK
             records[count, 0] = first
             records[count, 1] = position
@@ -227,7 +229,7 @@ def split(record: bytes, delimiter: bytes) -> list[str]:
             stop = text.find(delimiter, position)
             stop = len(text) if stop < 0 else stop
             value = text[position:stop]
-        fields.append(value.decode("utf-8", "replace"))
+        fields.append(value.decode("utf-8", "replace").replace("\0", "\ufffd"))
         if stop >= len(text):
             return fields
         position = stop + 1

@@ -23,6 +23,8 @@ from intake.readers.stream import chunks, line_of, samples
 DELIMITERS = (",", "\t", ";", "|")
 _ROLLBACKS_AT_MOST = 10_000
 _SURE = 0.5
+_CELLS_AT_ONCE = 8_000_000
+_CELLS_A_BATCH = 24_000_000
 
 
 class TextReader(SourceReader):
@@ -133,6 +135,9 @@ class TextReader(SourceReader):
             for frame in scanner.frames(piece, last):
                 held.append(frame)
                 height += frame.height
+            rows = min(
+                rows, max(_CELLS_A_BATCH // len(self.headers), 1)
+            )  # wide tables come in shorter batches
             while height >= rows:
                 whole = pl.concat(held, rechunk=False)
                 yield whole[:rows]
@@ -184,8 +189,10 @@ class _Scanner:
 
     def _scan(
         self, begin: int, last: bool, line: int
-    ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.int64], int, int]:
-        room = int(np.count_nonzero(self.buffer[begin:] == self.reader._eol)) + 1
+    ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.int64], int, int, bool]:
+        """Records from ``begin`` on, where the next one begins and its line, and whether there was room for no more."""
+        lines = int(np.count_nonzero(self.buffer[begin:] == self.reader._eol)) + 1
+        room = min(lines, max(_CELLS_AT_ONCE // self.width, 1_000))
         starts = np.zeros((room, self.width), dtype=np.int32)
         ends = np.zeros((room, self.width), dtype=np.int32)
         found = np.empty((room, 5), dtype=np.int64)
@@ -201,26 +208,36 @@ class _Scanner:
             ends,
             found,
         )
-        return starts[:count], ends[:count], found[:count], position, line
+        full = count == room and position < len(self.buffer)
+        return starts[:count], ends[:count], found[:count], position, line, full
 
     def boundaries(self, piece: bytes, last: bool) -> list[tuple[int, int, int, int]]:
         """(first byte, byte after, line, flags) of each record."""
         if not self._take(piece, last):
             return []
-        _, _, found, position, line = self._scan(0, last, self.line)
+        position, line, all_found = 0, self.line, []
+        while True:
+            _, _, found, position, line, full = self._scan(position, last, line)
+            all_found += [(int(r[0]), int(r[1]), int(r[2]), int(r[4])) for r in found]
+            if not full:
+                break
         self._keep(position, line, last)
-        return [(int(r[0]), int(r[1]), int(r[2]), int(r[4])) for r in found]
+        return all_found
 
     def frames(self, piece: bytes, last: bool) -> Iterator[pl.DataFrame]:
         if not self._take(piece, last):
             return
         position, line = 0, self.line
         while True:
-            starts, ends, found, stop, stop_line = self._scan(position, last, line)
+            starts, ends, found, stop, stop_line, full = self._scan(position, last, line)
             bad = self._swallowed(found)
             if bad is None:
-                yield self._frame(starts, ends, found)
-                break
+                if len(found):
+                    yield self._frame(starts, ends, found)
+                if not full:
+                    break
+                position, line = stop, stop_line
+                continue
             yield self._frame(starts[:bad], ends[:bad], found[:bad])
             line = int(found[bad, 2])
             position = self._line_end(int(found[bad, 0]))

@@ -136,6 +136,27 @@ def test_duplicates_are_found_across_batches_with_the_first_line(
     assert accepted.height == len(first) + 1
 
 
+def test_a_key_of_two_fields_and_unique_fields(tmp_path: Path) -> None:
+    fields = (Field("key", required=True), Field("from", "date"), Field("id"))
+    schema = Schema("persons", fields, key=("key", "from"), unique=("id",))
+    text = "key,from,id\na,2020-01-01,1\na,2021-01-01,\na,2020-01-01,\nb,,\nb,,\nc,,1\n"
+    _, rejected = both(reading(tmp_path, text, schema))
+    assert rejected.select("line", "field", "reason").rows() == [
+        (4, "key", "duplicate_key"), (6, "key", "duplicate_key"), (7, "id", "duplicate_value"),
+    ]  # fmt: skip
+    accepted, _ = both(reading(tmp_path, text, schema, repeated="keep"))
+    assert accepted.height == 5
+
+
+def test_a_file_without_a_header_is_said_without_showing_its_data(tmp_path: Path) -> None:
+    with pytest.raises(MappingError) as caught:
+        reading(tmp_path, "P1,11010519491231002X,王芳\nP2,110105194912310020,李伟\n")
+    assert caught.value.params["problems"][0]["code"] == "columns.no_header"
+    for said in (str(caught.value), repr(caught.value.params)):
+        assert "1949" not in said
+        assert "王芳" not in said
+
+
 def test_seen_keys_grow_and_stay_exact() -> None:
     seen = SeenKeys()
     for start in range(0, 400_000, 50_000):

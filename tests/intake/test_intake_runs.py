@@ -20,9 +20,10 @@ from intake.city import Source
 from intake.columns import remember_mapping, remembered_mapping
 from intake.corrected import CorrectedReader, resolve
 from intake.errors import IntakeError, MappingError, SourceError
+from intake.masking import mask
 from intake.pipeline import Reading, read_validated
 from intake.reader import open_source
-from intake.rejected import NOTES, export_rejected, mask, rejected_rows
+from intake.rejected import NOTES, export_rejected, rejected_rows
 from intake.runs import (
     AlreadyRunning,
     DatabaseGone,
@@ -406,7 +407,7 @@ def test_what_a_person_corrected_about_columns_is_remembered(engine: Engine, tmp
 
 def test_many_rejected_rows_are_kept_all(engine: Engine, tmp_path: Path) -> None:
     path = tmp_path / "p.csv"
-    path.write_text(HEAD + "".join(f"{i},,?,1990-01-01,\n" for i in range(20_000)))
+    path.write_text(HEAD + "x,,男,,a\0b\n" + "".join(f"{i},,?,1990-01-01,\n" for i in range(20_000)))
     load(engine, path)
-    assert count(engine, "ops.rejected_row") == 20_000
-    assert runs(engine) == [("done", 20_000, 20_000)]
+    assert count(engine, "ops.rejected_row") == 20_001
+    assert runs(engine) == [("done", 20_001, 20_001)]

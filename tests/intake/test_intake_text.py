@@ -320,6 +320,22 @@ def test_old_mac_line_ends(tmp_path: Path) -> None:
     assert read(tmp_path / "t.csv").select("id", LINE).rows() == [("1", 2), ("2", 3)]
 
 
+def test_blank_lines_and_wide_tables_do_not_cost_memory_by_the_square(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    headers = [f"c{i}" for i in range(4000)]
+    rows = [",".join("1" if c == r else "" for c in range(4000)) for r in range(3000)]
+    path.write_text(",".join(headers) + "\n" + "\n" * 3_000_000 + "\n".join(rows))
+    code = (
+        "import sys, resource; from intake.reader import open_source\n"
+        "found = [(b.height, b['__line'][0]) for b in open_source(sys.argv[1]).batches()]\n"
+        "print(sum(h for h, _ in found), found[0][1], resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True)
+    height, line, peak = map(int, done.stdout.split())
+    assert (height, line) == (3000, 3_000_002)
+    assert peak < 1500
+
+
 def test_several_files_are_one_source(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("id,name\n1,a\n")
     (tmp_path / "b.csv").write_text("name;id\nb;2\n")
