@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-HEADER = "人员编号,身份证号,姓名,性别,出生日期,户籍地代码,手机号,房屋编号,户号,人员类别,开始日期\n"
+HEADER = "人员编号,身份证号,姓名,性别,出生日期,户籍地代码,手机号,房屋编号,户号,人员类别,入住日期\n"
 BLOCK = 100_000
 _WEIGHTS = np.array([7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2])
 
@@ -99,6 +99,6 @@ def _block(start: int, rows: int) -> str:
     check = np.array(list("10X98765432"))[digits @ _WEIGHTS % 11]
     return "".join(
         f"P{n:09d},{f}{c},王{'伟芳娜敏'[n % 4]},{'女男'[o % 2]},{b},440304,1380013{n % 10_000:04d},D{n // 3:08d},"
-        f"H{n // 3:08d},{'户籍' if n % 3 else '流动'},2020-01-01\n"
+        f"H{n // 3:08d},{'户籍' if n % 3 else '流动'},2023-01-01\n"
         for n, f, c, o, b in zip(number.tolist(), first, check, order.tolist(), born, strict=True)
     )

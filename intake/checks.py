@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from intake.compiled import ID_PROBLEMS, id_problems
+from intake.compiled import ID_PROBLEMS, id_births, id_problems
 from intake.schema import Check
 
 _USCC_ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
@@ -58,8 +58,8 @@ def find_uscc_problems(values: pl.Series) -> pl.Series:
 
 
 def id_birth_date(values: pl.Series) -> pl.Series:
-    """Birth dates (Date) inside right resident ID numbers; null elsewhere."""
-    return values.str.slice(6, 8).str.to_date("%Y%m%d", strict=False)
+    """Birth dates (Date) inside resident ID numbers; null for anything else."""
+    return id_births(values)
 
 
 def id_sex(values: pl.Series) -> pl.Series:

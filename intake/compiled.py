@@ -175,3 +175,45 @@ def id_problems(values: pl.Series) -> npt.NDArray[np.uint8]:
     if len(values):
         _ids(*text_buffers(values), dt.date.today().year, out)
     return out
+
+
+@numba.njit(cache=True, nogil=True)
+def _births(offsets: Offsets, data: Bytes, out: npt.NDArray[np.int32], found: Bytes) -> None:
+    for i in range(len(offsets) - 1):
+        start = offsets[i]
+        if offsets[i + 1] - start != 18 or _number(data, start, 17) < 0:
+            continue
+        last = data[start + 17]
+        if not 48 <= last <= 57 and (last | 32) != 120:
+            continue
+        year, month, day = (
+            _number(data, start + 6, 4),
+            _number(data, start + 10, 2),
+            _number(data, start + 12, 2),
+        )
+        if 1 <= month <= 12 and 1 <= day <= _month_length(year, month):
+            out[i] = _days(year, month, day)
+            found[i] = 1
+
+
+def id_births(values: pl.Series) -> pl.Series:
+    """The birth date (Date) inside each resident ID number; null for anything else, and for an impossible one."""
+    out = np.zeros(len(values), dtype=np.int32)
+    found = np.zeros(len(values), dtype=np.uint8)
+    if len(values):
+        _births(*text_buffers(values), out, found)
+    days = pl.Series(out).cast(pl.Date)
+    return pl.select(pl.when(pl.Series(found).cast(pl.Boolean)).then(days)).to_series()
+
+
+@numba.njit(cache=True, nogil=True)
+def order_by_part(part: Bytes, edges: npt.NDArray[np.int64], order: npt.NDArray[np.int64]) -> None:
+    """Counting sort: row numbers by ``part``, each part's rows in their order from ``edges[p]`` to ``edges[p + 1]``."""
+    for p in part:
+        edges[p + 1] += 1
+    for p in range(len(edges) - 1):
+        edges[p + 1] += edges[p]
+    place = edges.copy()
+    for i in range(len(part)):
+        order[place[part[i]]] = i
+        place[part[i]] += 1

@@ -7,6 +7,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from intake.compiled import order_by_part
+
 _PARTS = 64
 _START = 1024
 _FULL = 0.7
@@ -89,9 +91,9 @@ class SeenKeys:
         hashes = keys.hash_rows(seed=7).to_numpy()
         others = keys.hash_rows(seed=101).to_numpy().astype(np.uint32)
         numbers = lines.to_numpy().astype(np.int64)
-        part = (hashes & np.uint64(_PARTS - 1)).astype(np.int64)
-        order = np.argsort(part, kind="stable")
-        edges = np.searchsorted(part[order], np.arange(_PARTS + 1))
+        order = np.empty(len(hashes), dtype=np.int64)
+        edges = np.zeros(_PARTS + 1, dtype=np.int64)
+        order_by_part((hashes & np.uint64(_PARTS - 1)).astype(np.uint8), edges, order)
         found = np.zeros(len(hashes), dtype=np.int64)
         for number, table in enumerate(self._parts):
             rows = order[edges[number] : edges[number + 1]]

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-import polars as pl
-
-from intake.checks import USCC
+from intake.checks import USCC, id_birth_date
 from intake.schema import Check, Field, RowCheck, Schema
 from population.register import codes
-from population.register.documents import born, find_document_problems
+from population.register.documents import find_document_problems
 
 
 def _episode(first: str, last: str) -> RowCheck:
@@ -94,7 +92,7 @@ PERSONS: Final = Schema(
     checks=(
         _episode("from", "to"),
         RowCheck("id_disagrees_with_birth_date", "birth_date",
-                 lambda rows: rows.select(born(pl.col("id_number")) == pl.col("birth_date")).to_series()),
+                 lambda rows: id_birth_date(rows["id_number"]) == rows["birth_date"]),
         RowCheck("moved_in_before_birth", "from", lambda rows: rows["from"] >= rows["birth_date"]),
     ),
 )  # fmt: skip
