@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import shapely
+import pyarrow as pa
+from h3ronpy.vector import cells_to_wkb_polygons
 
-from grid.cells import outlines
 from maps import mvt
 from maps.tilemath import Tile, to_unit
 from maps.varints import ragged
@@ -37,6 +37,38 @@ def names(cells: NDArray[np.uint64]) -> list[str]:
     return [f"{cell:x}" for cell in cells.tolist()]
 
 
+_WKB_HEAD: Final = 13
+_POINT: Final = 16
+
+
+def corners(cells: NDArray[np.uint64]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Corners in degrees (lng, lat), counter-clockwise, cell after cell and not closed, and how many each cell has.
+
+    Reads the coordinates out of the library's bytes without making a polygon of each.
+
+    >>> points, counts = corners(np.array([0x8A40CC9A3AEFFFF], dtype=np.uint64))
+    >>> points.shape, counts.tolist()
+    ((6, 2), [6])
+    """
+    found = pa.array(cells_to_wkb_polygons(cells), type=pa.binary())
+    if cells.size == 0:
+        return np.empty((0, 2)), np.empty(0, dtype=np.int64)
+    _, offsets_buffer, data_buffer = found.buffers()
+    offsets = np.frombuffer(offsets_buffer, dtype=np.int32)[
+        found.offset : found.offset + cells.size + 1
+    ].astype(np.int64)
+    data = np.frombuffer(data_buffer, dtype=np.uint8)
+    counts = (np.diff(offsets) - _WKB_HEAD) // _POINT - 1
+    points = np.empty((int(counts.sum()), 2))
+    starts = np.cumsum(counts) - counts
+    for count in np.unique(counts):  # nearly all have six; those on an edge of the icosahedron have more
+        same = np.flatnonzero(counts == count)
+        width = int(count) * _POINT
+        rows = data[(offsets[same] + _WKB_HEAD)[:, None] + np.arange(width)]
+        points[ragged(starts[same], counts[same])] = rows.view("<f8").reshape(-1, 2)
+    return points, counts
+
+
 @dataclass(frozen=True)
 class CellShapes:
     """Cells sorted from west to east with their corners in the unit square.
@@ -58,22 +90,21 @@ class CellShapes:
     @classmethod
     def of(cls, cells: NDArray[np.uint64]) -> CellShapes:
         """Shapes of ``cells``."""
-        points, of = shapely.get_coordinates(outlines(cells), return_index=True)
-        last = np.append(of[1:] != of[:-1], True) if of.size else np.zeros(0, dtype=bool)
-        corners = to_unit(points[~last])[::-1]
-        per_cell = np.bincount(of[~last], minlength=cells.size)[::-1]
+        points, counts = corners(cells)
+        drawn = to_unit(points)[::-1]
+        per_cell = counts[::-1]
         starts = np.cumsum(per_cell) - per_cell
         if cells.size == 0:
             empty = np.empty(0)
             none = np.empty(0, dtype=np.int64)
             return cls(cells, none, np.empty((0, 2)), none, empty, empty, empty, empty, 0.0)
-        low = np.minimum.reduceat(corners, starts)
-        high = np.maximum.reduceat(corners, starts)
+        low = np.minimum.reduceat(drawn, starts)
+        high = np.maximum.reduceat(drawn, starts)
         by_west = np.argsort(low[:, 0], kind="stable")
         return cls(
             cells=cells[::-1][by_west],
             order=(cells.size - 1 - by_west).astype(np.int64),
-            corners=corners[ragged(starts[by_west], per_cell[by_west])],
+            corners=drawn[ragged(starts[by_west], per_cell[by_west])],
             ends=np.cumsum(per_cell[by_west]),
             west=low[by_west, 0],
             north=low[by_west, 1],
