@@ -30,6 +30,7 @@ def _checks(only_python: bool) -> list[tuple[str, list[str], Path]]:
         npm = shutil.which("npm") or "npm"
         checks += [
             ("svelte-check", [npm, "run", "--silent", "check"], _WEB),
+            ("eslint", [npm, "run", "--silent", "lint"], _WEB),
             ("vitest", [npm, "run", "--silent", "test"], _WEB),
         ]
     return checks
