@@ -11,7 +11,7 @@ import psycopg
 
 from db.bulk import bulk
 from db.copy import copy_frame
-from population.statistics.bulk import counting_off, without_triggers
+from population.statistics.bulk import counting_off
 from population.statistics.rebuild import RebuildReport, rebuild
 
 Connection = psycopg.Connection[Any]
@@ -39,7 +39,7 @@ def build(conn: Connection, people: int, today: date = date(2026, 11, 20)) -> Re
     communities = max(people // PEOPLE_A_COMMUNITY, 1)
     _areas(conn, communities)
     tables = [f"register.{name}" for name in TABLES]
-    with counting_off(conn), without_triggers(conn, tables), bulk(conn, tables):
+    with counting_off(conn), bulk(conn, tables):
         _buildings(conn, people, communities)
         for statement in _STATEMENTS:
             conn.execute(statement, {"people": people, "today": today})

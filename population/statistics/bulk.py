@@ -1,14 +1,16 @@
-"""Counting switched off while many rows go in; the rebuild counts them afterwards, in the same transaction."""
+"""Counting switched off while many rows go in; a rebuild counts them afterwards.
+
+Empty tables are better filled through ``db.bulk``, which takes the triggers off altogether: a trigger that merely
+stands aside still makes PostgreSQL keep a copy of every row for its transition tables.
+"""
 
 from __future__ import annotations
 
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from db.copy import quoted
-
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     import psycopg
 
@@ -27,28 +29,8 @@ def one_writer(conn: psycopg.Connection[Any]) -> None:
 
 @contextmanager
 def counting_off(conn: psycopg.Connection[Any]) -> Iterator[None]:
-    """Run the block without counting. The caller rebuilds (``rebuild.rebuild``) before the transaction commits."""
+    """Run the block without counting. The caller sees to the rebuild (``rebuild.rebuild``) that must follow."""
     one_writer(conn)
     conn.execute("SET LOCAL hexward.bulk = 'on'")
     yield
     conn.execute("SET LOCAL hexward.bulk = 'off'")
-
-
-@contextmanager
-def without_triggers(conn: psycopg.Connection[Any], tables: Sequence[str]) -> Iterator[None]:
-    """Run the block with the counting triggers taken off ``tables`` (``schema.table``).
-
-    A disabled trigger still makes PostgreSQL keep a copy of every changed row for its transition tables; a dropped one
-    does not. Takes an ACCESS EXCLUSIVE lock, so it is for tables that nobody reads yet.
-    """
-    names = [quoted(table) for table in tables]
-    found = conn.execute(
-        "SELECT tgrelid::regclass::text, tgname, pg_get_triggerdef(oid) FROM pg_trigger"
-        " WHERE NOT tgisinternal AND tgname LIKE 'c\\_count\\_%%' AND tgrelid = ANY (%s::regclass[])",
-        (names,),
-    ).fetchall()
-    for table, name, _ in found:
-        conn.execute(f'DROP TRIGGER "{name}" ON {table}')
-    yield
-    for _, _, definition in found:
-        conn.execute(definition)

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import polars as pl
 
+from db.bulk import bulk
 from db.copy import HEADER, TRAILER, copy_frame
 from population.statistics import series as months_of
 from population.statistics.bulk import one_writer
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from population.statistics.readout import Columns
 
 ROWS_A_CHUNK: Final = 200_000
+LEDGERS: Final = (
+    "stats.counted_dwelling", "stats.counted_household", "stats.counted_person", "stats.counted_move",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,9 @@ def rebuild(
     lap("roll up")
     repaired = repair(conn, register, made)
     lap("repair")
-    _write(conn, register, made, moved)
+    conn.execute(f"TRUNCATE stats.place_figures, stats.unit_figures, stats.unit_series, {', '.join(LEDGERS)}")
+    with bulk(conn, LEDGERS):
+        _write_ledgers(conn, register, made, moved)
     place_figures = _place_frame(made)
     copy_frame(conn, "stats.place_figures", place_figures)
     copy_frame(conn, "stats.unit_figures", _counted_only(unit_figures))
@@ -141,13 +147,9 @@ def _place_frame(made: Computed) -> pl.DataFrame:
     return _counted_only(places.hstack(_frame(made.figures)))
 
 
-def _write(
+def _write_ledgers(
     conn: psycopg.Connection[Any], register: dict[str, Columns], made: Computed, moved: months_of.Moves
 ) -> None:
-    conn.execute(
-        "TRUNCATE stats.place_figures, stats.unit_figures, stats.unit_series, stats.counted_dwelling,"
-        " stats.counted_household, stats.counted_person, stats.counted_move"
-    )
     place = _triples(made)
     for name, ledger in made.ledgers.items():
         table = register[name]
