@@ -81,6 +81,13 @@ def band_label(band: str) -> str:
     return band.replace("_", "-") if "_" in band else f"{band}+"
 
 
+def _years(band: str) -> Words:
+    low, _, high = band.partition("_")
+    if not high:
+        return {"zh": f"{low}岁及以上", "en": f"{low} and over"}
+    return {"zh": f"{low}至{high}岁", "en": f"{low} to {high}"}
+
+
 @cache
 def _raw() -> dict[str, Any]:
     with (Path(__file__).parent / "indicators.toml").open("rb") as file:
@@ -98,7 +105,7 @@ def _members(family: dict[str, Any]) -> Iterator[tuple[str, dict[str, Words | st
     if family["pattern"] == "age_sex":
         for sex in family["sexes"]:
             for band in age_bands():
-                words: dict[str, Words | str] = {"band": band_label(band), "sex": sex}
+                words: dict[str, Words | str] = {"years": _years(band), "sex": sex}
                 yield f"{sex['code']}_{band}", words
     else:
         for section in family["industries"]:
