@@ -17,7 +17,7 @@ from maps.hatch import hatch_image
 from maps.legend import breaks_of, describe, places_for
 from maps.palettes import GROUND, Theme, sequential
 from maps.territory import base_resolution
-from maps.tilejson import MAX_ZOOM, TileKind, address, bounds
+from maps.tilejson import MAX_ZOOM, TileKind, address, bounds, cell_bounds
 from maps.tilemath import resolution_at
 from maps.tiles import CELL_MIN_ZOOM, GRID_MIN_ZOOM
 from maps.values import LayerValues, layer_values
@@ -97,7 +97,7 @@ def style(
     sources: dict[str, Any] = {
         "data": {
             "type": "vector", "tiles": [tiles], "minzoom": _MIN_ZOOM[kind], "maxzoom": MAX_ZOOM, "promoteId": "id",
-            "bounds": limits,
+            "bounds": cell_bounds(session, viewer) if kind == "cells" else limits,
         },
     }  # fmt: skip
     below, above = _basemap(look) if look.basemap else ([], [])

@@ -5,13 +5,17 @@ Source: TileJSON Specification 3.0.0 (mapbox/tilejson-spec).
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from h3 import average_hexagon_edge_length
 from sqlalchemy import text
 
 from maps.catalogue import catalogue
 from maps.errors import BadGeographyError
+from maps.territory import base_resolution
 from maps.tiles import CELL_MIN_ZOOM, GRID_MIN_ZOOM
+from maps.units import COARSER
 
 if TYPE_CHECKING:
     from datetime import date
@@ -22,6 +26,7 @@ if TYPE_CHECKING:
 
 TileKind = Literal["cells", "areas", "grids"]
 MAX_ZOOM: Final = 14
+METRES_A_DEGREE: Final = 111_320.0
 _FIELDS: Final[dict[str, dict[str, str]]] = {
     "cells": {"id": "H3 index, 15 hexadecimal digits", "v": "figure", "w": "1: withheld"},
     "areas": {
@@ -43,6 +48,21 @@ def bounds(session: Session, viewer: Viewer) -> list[float]:
         )
     ).one()
     return [-180.0, -85.0, 180.0, 85.0] if row[0] is None else [round(float(v), 6) for v in row]
+
+
+def cell_bounds(session: Session, viewer: Viewer) -> list[float]:
+    """The city's bounds widened by its coarsest cells: a border cell reaches beyond the city, and so do its tiles."""
+    west, south, east, north = bounds(session, viewer)
+    edge_m = average_hexagon_edge_length(base_resolution(session, viewer) - COARSER, unit="m")
+    high = 2 * edge_m / METRES_A_DEGREE
+    wide = high / max(math.cos(math.radians(max(abs(south), abs(north)))), 0.05)
+    padded = (
+        max(west - wide, -180.0),
+        max(south - high, -85.0),
+        min(east + wide, 180.0),
+        min(north + high, 85.0),
+    )
+    return [round(v, 6) for v in padded]
 
 
 def address(kind: TileKind, layer_id: str, *, level: int | None = None, at: date | None = None) -> str:
@@ -76,6 +96,6 @@ def tilejson(
         "tiles": [base_url + address(kind, layer_id, level=level, at=at)],
         "minzoom": {"cells": CELL_MIN_ZOOM, "areas": 0, "grids": GRID_MIN_ZOOM}[kind],
         "maxzoom": MAX_ZOOM,
-        "bounds": bounds(session, viewer),
+        "bounds": cell_bounds(session, viewer) if kind == "cells" else bounds(session, viewer),
         "vector_layers": [{"id": kind, "fields": _FIELDS[kind]}],
     }

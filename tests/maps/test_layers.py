@@ -9,7 +9,9 @@ from collections import Counter
 
 import numpy as np
 import pytest
+import shapely
 
+from grid.cells import outlines, parent
 from maps.catalogue import catalogue, indicator_layers
 from maps.errors import BadGeographyError, NoHistoryError, UnknownLayerError
 from maps.figures import Places
@@ -207,11 +209,15 @@ def test_heat_style_asks_for_points(as_role):
     assert {layer["type"] for layer in made["layers"] if layer.get("source") == "data"} == {"heatmap"}
 
 
-def test_tilejson(as_role):
+def test_tilejson(as_role, town):
     session, viewer = as_role("analyst")
     told = tilejson(session, viewer, "areas", "jobs", level=1, at=AS_OF, base_url="http://h")
     assert told["tiles"] == [f"http://h/api/tiles/areas/1/jobs/{{z}}/{{x}}/{{y}}.mvt?date={AS_OF}"]
     assert told["bounds"] == [114.3, 30.6, 114.32, 30.62]
     assert told["tilejson"] == "3.0.0"
+    west, south, east, north = tilejson(session, viewer, "cells", "jobs")["bounds"]
+    drawn = outlines(parent(town.cells, 7))
+    assert (west, south) < tuple(shapely.total_bounds(drawn)[:2])
+    assert (east, north) > tuple(shapely.total_bounds(drawn)[2:])
     with pytest.raises(BadGeographyError):
         tilejson(session, viewer, "areas", "jobs")
