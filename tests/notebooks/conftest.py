@@ -11,6 +11,10 @@ from db import testing
 from db.engine import make_engine
 from demo.generate import generate
 from intake.city import load_city as read_city
+from tests.server import served
+from tests.small_city import owner, small_city, small_city_template
+
+__all__ = ["demo_city", "owner", "served", "small_city", "small_city_template"]
 
 
 @pytest.fixture(scope="session")
