@@ -145,7 +145,7 @@ def test_a_link_brings_the_whole_view_back(visit: Visitor) -> None:
     page.get_by_test_id("layers").get_by_role("button", name="Population density", exact=False).first.click()
     page.get_by_role("button", name="Adjust the classes").click()
     page.get_by_label("Scheme").select_option("jenks")
-    page.get_by_label("Classes", exact=True).last.select_option("7")
+    page.get_by_label("Number", exact=True).select_option("7")
     opened.drawn()
     classes = page.get_by_test_id("legend").locator("li")
     expect(classes).to_have_count(7)
@@ -275,8 +275,8 @@ def test_imports_are_for_those_who_answer_for_data(visit: Visitor) -> None:
 def test_wrong_password_and_a_lost_network_are_said_in_plain_words(visit: Visitor) -> None:
     opened = visit(lang="en")
     page = opened.page
-    page.get_by_label("Account").fill("nobody")
-    page.get_by_label("Password").fill("not the password")
+    page.get_by_role("textbox", name="Account").fill("nobody")
+    page.get_by_role("textbox", name="Password").fill("not the password")
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("alert")).to_be_visible()
     assert not CHINESE.search(page.get_by_role("alert").inner_text())

@@ -154,25 +154,20 @@ function widthOf(text: string): number {
   return sum;
 }
 
-/** A label on one line or two, each at most `room` narrow letters wide; what is left over becomes an ellipsis. */
+/** A label on one line or two of like length, each at most `room` narrow letters wide; the rest becomes an ellipsis. */
 export function wrap(text: string, room: number): string[] {
   if (widthOf(text) <= room) return [text];
-  let cut = 0;
-  for (let index = 1; index < text.length && widthOf(text.slice(0, index)) <= room; index += 1) {
-    if (text[index] === ' ' || isWide(text, index)) cut = index;
-  }
-  if (!cut) cut = Math.max(1, Math.floor(room) - 1);
+  const breaks = Array.from(text, (_, index) => index).filter(
+    (index) => index > 0 && (text[index] === ' ' || (isWide(text, index) && !'、，。）'.includes(text[index] ?? ''))),
+  );
+  const fitting = breaks.filter((index) => widthOf(text.slice(0, index)) <= room);
+  const uneven = (index: number) => Math.abs(widthOf(text.slice(0, index)) - widthOf(text.slice(index).trim()));
+  const whole = fitting.filter((index) => widthOf(text.slice(index).trim()) <= room);
+  const [best] = whole.sort((a, b) => uneven(a) - uneven(b));
+  const cut = best ?? fitting.at(-1) ?? Math.max(1, Math.floor(room) - 1);
   const rest = text.slice(cut).trim();
   if (widthOf(rest) <= room) return [text.slice(0, cut), rest];
   let end = rest.length;
   while (end > 1 && widthOf(rest.slice(0, end)) + 1 > room) end -= 1;
   return [text.slice(0, cut), `${rest.slice(0, end).trim()}…`];
-}
-
-/** ID numbers keep their first 6 and last 2 signs, other long numbers (telephones, accounts) their first 3 and last 2. */
-export function mask(text: string): string {
-  return text.replace(/\d[\dA-Za-z]{9,}/g, (found) => {
-    const kept = found.length >= 15 ? 6 : 3;
-    return found.slice(0, kept) + '*'.repeat(found.length - kept - 2) + found.slice(-2);
-  });
 }

@@ -213,7 +213,7 @@ export const zhCN: Record<keyof typeof en, string> = {
   'imports.download': '下载 Excel',
   'imports.upload': '上传改好的文件',
   'imports.uploading': '正在上传…',
-  'imports.uploaded': '已装载改好的行，结果见下。',
+  'imports.uploaded': '已装载：接受 {accepted} 行，拒绝 {rejected} 行。',
   'imports.mended': '已改正',
   'run.running': '进行中',
   'run.done': '完成',

@@ -228,7 +228,10 @@ function marks(scene: MapScene, ink: typeof LIGHT): LayerSpecification[] {
     });
   }
   out.push(
-    { id: 'selection-fill', type: 'fill', source: 'selection', paint: { 'fill-color': ink.selection, 'fill-opacity': 0.12 } },
+    {
+      id: 'selection-casing', type: 'line', source: 'selection', layout: { 'line-join': 'round' },
+      paint: { 'line-color': ink.halo, 'line-width': 6, 'line-opacity': 0.85 },
+    },
     {
       id: 'selection', type: 'line', source: 'selection', layout: { 'line-join': 'round' },
       paint: { 'line-color': ink.selection, 'line-width': 3 },
