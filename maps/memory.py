@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-FIGURES_SECONDS: Final = 10.0
+FIGURES_SECONDS: Final = 600.0
+PUBLIC_TABLE_SECONDS: Final = 10.0
 _ALL: Final[list[Memory[object]]] = []
 
 

@@ -41,13 +41,16 @@ def state(session: Session, viewer: Viewer) -> State:
     row = session.execute(
         text(
             f"""SELECT current_database() AS database, s.as_of, s.rebuilt_at, s.version,
+            pg_current_xact_id_if_assigned() AS own,
             (SELECT min(month) FROM {schema}.kept_month) AS first_month,
             (SELECT max(month) FROM {schema}.kept_month) AS last_month FROM {schema}.state s"""  # noqa: S608
         )
     ).one_or_none()
     if row is None:
         return State("", date.today(), "", None, None)
-    return State(row.database, row.as_of, f"{row.version}@{row.rebuilt_at}", row.first_month, row.last_month)
+    # a transaction that has written sees figures that nobody else does: they are kept for it alone
+    version = f"{row.version}@{row.rebuilt_at}/{row.own or ''}"
+    return State(row.database, row.as_of, version, row.first_month, row.last_month)
 
 
 def month_end(day: date) -> date:

@@ -10,7 +10,7 @@ import numpy as np
 from maps import areal
 from maps.errors import BadGeographyError
 from maps.figures import AREA, Figures, Places, figures
-from maps.memory import FIGURES_SECONDS, Memory
+from maps.memory import FIGURES_SECONDS, PUBLIC_TABLE_SECONDS, Memory
 from maps.moment import Moment, moment, state
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 SMALLEST_BASE: Final = 30
 _kept: Final = Memory["LayerValues"](most=48, seconds=FIGURES_SECONDS)
+_kept_tables: Final = Memory["LayerValues"](most=16, seconds=PUBLIC_TABLE_SECONDS)
 
 
 @dataclass(frozen=True)
@@ -61,14 +62,16 @@ def layer_values(
 ) -> LayerValues:
     """Values of ``layer`` at ``places`` on the day ``at`` (None: today's state).
 
-    Kept in memory for a few seconds for viewers with a ``memory_key``. Raises BadGeographyError, NoHistoryError,
+    Kept in memory, for viewers with a ``memory_key``, until a figure of the city changes (a public table of counts:
+    for some seconds). Raises BadGeographyError, NoHistoryError,
     OutsideHistoryError.
     """
     stands = state(session, viewer)
     when = moment(stands, at)
     who = viewer.memory_key
     key = None if who is None else (stands.database, stands.version, who, layer.id, places, when)
-    return _kept.get(key, lambda: _make(session, viewer, layer, places, when))
+    kept = _kept if layer.areal is None else _kept_tables
+    return kept.get(key, lambda: _make(session, viewer, layer, places, when))
 
 
 def _make(session: Session, viewer: Viewer, layer: Layer, places: Places, when: Moment) -> LayerValues:

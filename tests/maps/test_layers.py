@@ -10,6 +10,8 @@ from collections import Counter
 import numpy as np
 import pytest
 import shapely
+from sqlalchemy import text
+from sqlalchemy.orm import Session
 
 from grid.cells import outlines, parent
 from maps.catalogue import catalogue, indicator_layers
@@ -19,6 +21,7 @@ from maps.legend import legend
 from maps.styles import HATCH, Look, style
 from maps.tilejson import tilejson
 from maps.values import layer_values
+from maps.viewer import Viewer
 from population.statistics import indicators
 from tests.maps.town import AS_OF, COMMUNITIES, DISTRICTS, ROOT
 
@@ -221,3 +224,19 @@ def test_tilejson(as_role, town):
     assert (east, north) > tuple(shapely.total_bounds(drawn)[2:])
     with pytest.raises(BadGeographyError):
         tilejson(session, viewer, "areas", "jobs")
+
+
+def test_a_change_is_on_the_map_at_once(built, town):
+    """Figures are kept until the version of the statistics grows, and never past it."""
+    layer = indicator_layers()["residents"]
+    viewer = Viewer("duty", whole_city=True)
+    with Session(built.owner) as session:
+        before = layer_values(session, viewer, layer, Places("area", level=2))
+        assert layer_values(session, viewer, layer, Places("area", level=2)) is before
+        session.execute(text("UPDATE stats.unit_figures SET residents = residents + 1 WHERE unit_id = 4"))
+        session.execute(text("UPDATE stats.state SET version = version + 1"))
+        after = layer_values(session, viewer, layer, Places("area", level=2))
+        assert after.values.sum() == before.values.sum() + 1
+        session.rollback()
+        again = layer_values(session, viewer, layer, Places("area", level=2))
+        assert again is before
