@@ -61,7 +61,7 @@ class Building(Placed, Valid, Base):
 
     __tablename__ = "building"
     id: Mapped[int] = mapped_column(primary_key=True)
-    key: Mapped[str] = mapped_column(unique=True)
+    key: Mapped[str] = mapped_column(Text(collation="C"), unique=True)
     name: Mapped[str | None]
     address: Mapped[str | None]
     use: Mapped[str] = mapped_column(server_default=sql("'other'::text"))
@@ -84,7 +84,7 @@ class Dwelling(Placed, Valid, Base):
 
     __tablename__ = "dwelling"
     id: Mapped[int] = mapped_column(primary_key=True)
-    key: Mapped[str] = mapped_column(unique=True)
+    key: Mapped[str] = mapped_column(Text(collation="C"), unique=True)
     building_id: Mapped[int] = mapped_column(ForeignKey("register.building.id"))
     unit: Mapped[str | None]
     floor: Mapped[str | None]
@@ -103,7 +103,7 @@ class Household(Placed, Valid, Base):
 
     __tablename__ = "household"
     id: Mapped[UUID] = mapped_column(primary_key=True, server_default=sql("gen_random_uuid()"))
-    key: Mapped[str] = mapped_column(unique=True)
+    key: Mapped[str] = mapped_column(Text(collation="C"), unique=True)
     dwelling_id: Mapped[int] = mapped_column(ForeignKey("register.dwelling.id"))
     kind: Mapped[str] = mapped_column(server_default=sql("'family'::text"))
     changes_on: Mapped[date | None]
@@ -114,7 +114,7 @@ class Person(Valid, Base):
 
     __tablename__ = "person"
     id: Mapped[UUID] = mapped_column(primary_key=True, server_default=sql("gen_random_uuid()"))
-    key: Mapped[str] = mapped_column(unique=True)
+    key: Mapped[str] = mapped_column(Text(collation="C"), unique=True)
     name: Mapped[str | None]
     sex: Mapped[Small] = mapped_column(server_default=sql("0"))
     birth_date: Mapped[date | None]
@@ -145,7 +145,7 @@ class Employer(Placed, Valid, Base):
 
     __tablename__ = "employer"
     id: Mapped[int] = mapped_column(primary_key=True)
-    key: Mapped[str] = mapped_column(unique=True)
+    key: Mapped[str] = mapped_column(Text(collation="C"), unique=True)
     uscc: Mapped[str | None]
     name: Mapped[str | None]
     industry: Mapped[str | None] = mapped_column(CHAR(1))
