@@ -11,6 +11,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
 from api import loading
+from api.words import say
 from db.errors import HexwardError
 from intake import rejected as rows_of
 from intake.city import load_city
@@ -68,6 +69,18 @@ def run(session: Session, run_id: int) -> dict[str, Any]:
     if row is None:
         raise RunNotFound(id=run_id)
     return dict(row)
+
+
+def in_words(found: dict[str, Any], language: str) -> dict[str, Any]:
+    """The run with the words of its warnings and of what it failed with as ``text`` beside their codes."""
+    warnings = [{**w, "text": _words(w, language)} for w in found["warnings"] or []]
+    error = found["error"]
+    return found | {"warnings": warnings, "error": error and {**error, "text": _words(error, language)}}
+
+
+def _words(told: dict[str, Any], language: str) -> str:
+    params = told.get("params") or {name: value for name, value in told.items() if name != "code"}
+    return say(language, str(told.get("code", "")), **params)
 
 
 def rejected_counts(session: Session, run_id: int, language: str) -> list[dict[str, Any]]:

@@ -32,7 +32,7 @@ def list_runs(access: Access, page: PageNumber = 1) -> Response:
 def show_run(request: Request, access: Access, run_id: RunId) -> Response:
     """One load run, with its rejected rows counted by reason and field."""
     with access.read("run") as opened:
-        found = runs.run(opened.session, run_id)
+        found = runs.in_words(runs.run(opened.session, run_id), language_of(request))
         counts = runs.rejected_counts(opened.session, run_id, language_of(request))
     allowed = {
         "content": access.may("rejected_row", "view"),

@@ -179,8 +179,9 @@ export interface Run {
   rows_accepted: number | null;
   rows_rejected: number | null;
   rows_unchanged: number | null;
-  warnings: unknown[] | null;
-  error: Record<string, unknown> | null;
+  /** With `text`, the words in the reader's language, only where a single run is asked for. */
+  warnings: { code: string; text?: string }[] | null;
+  error: { code: string; text?: string } | null;
   /** Only with a single run. */
   mapping?: Record<string, string> | null;
   datum: string | null;
