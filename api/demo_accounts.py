@@ -53,7 +53,8 @@ def _account(session: Session, role: str, areas: list[int], grids: list[int], pl
     account, zh, en = PEOPLE[role]
     row = session.execute(
         text(
-            """INSERT INTO ops."user" (account, name, role, is_demo) VALUES (:account, CAST(:name AS jsonb), :role, true)
+            """INSERT INTO ops."user" (account, name, role, is_demo)
+               VALUES (:account, CAST(:name AS jsonb), :role, true)
                ON CONFLICT (account) DO UPDATE SET name = excluded.name, disabled_at = NULL
                RETURNING id, xmax = 0 AS added"""
         ),
