@@ -143,12 +143,16 @@ def test_a_link_brings_the_whole_view_back(visit: Visitor) -> None:
     opened.enter("analyst")
     page = opened.page
     page.get_by_test_id("layers").get_by_role("button", name="Population density", exact=False).first.click()
+    page.evaluate("document.querySelector('[data-testid=map] canvas').dataset.kept = 'yes'")
     page.get_by_role("button", name="Adjust the classes").click()
     page.get_by_label("Scheme").select_option("jenks")
-    page.get_by_label("Number", exact=True).select_option("7")
+    page.get_by_role("combobox", name="Number", exact=True).select_option("7")
     opened.drawn()
     classes = page.get_by_test_id("legend").locator("li")
     expect(classes).to_have_count(7)
+    assert page.locator("canvas[data-kept=yes]").count() == 1, (
+        "the map was made anew for a change of its classes"
+    )
     labels, address = classes.all_inner_texts(), page.url
     opened.page.goto("about:blank")
     opened.page.goto(address)

@@ -13,8 +13,9 @@ export class Resource<T> {
 
   /** Follows `path()`; a null path clears the data. Call while a component is being set up. */
   constructor(path: () => string | null) {
+    const asked = $derived(path());
     $effect(() => {
-      const wanted = path();
+      const wanted = asked;
       void this.#tries;
       if (wanted === null) {
         this.#path = null;

@@ -27,6 +27,7 @@ function firstLanguage(view: View): Lang {
 }
 
 class Store {
+  /** Changed field by field, never as a whole, so that only what reads a field follows it. */
   view = $state<View>(fromUrl(new URL(location.href)));
   lang = $state<Lang>('zh-CN');
   theme = $state<Theme>('system');
@@ -53,7 +54,7 @@ class Store {
     addEventListener('online', () => (this.online = true));
     addEventListener('offline', () => (this.online = false));
     addEventListener('popstate', () => {
-      this.view = fromUrl(new URL(location.href));
+      Object.assign(this.view, fromUrl(new URL(location.href)));
       if (this.view.lang) this.lang = this.view.lang;
     });
   }
@@ -65,14 +66,14 @@ class Store {
 
   /** A step that Back undoes: another page, layer, place in the tree, selection. */
   go(change: Partial<View>): void {
-    this.view = { ...this.view, ...change };
+    Object.assign(this.view, change);
     const url = toUrl(this.view);
     if (url !== location.pathname + location.search) history.pushState(null, '', url);
   }
 
   /** A change that the address keeps but Back does not step through: panning, choosing a tab. */
   adjust(change: Partial<View>): void {
-    this.view = { ...this.view, ...change };
+    Object.assign(this.view, change);
     history.replaceState(null, '', toUrl(this.view));
   }
 
@@ -90,7 +91,7 @@ class Store {
   leave(): void {
     this.session = null;
     this.catalogue = null;
-    this.view = { ...DEFAULT_VIEW, lang: this.view.lang };
+    Object.assign(this.view, { ...DEFAULT_VIEW, lang: this.view.lang });
     history.pushState(null, '', toUrl(this.view));
   }
 }
