@@ -34,6 +34,9 @@ from population.register.settings import RegisterSettings
 _RESIDENT: Final = 1
 _TEXT: Final = 2
 _PHONE: Final = 3
+_CHECKS: Final = np.frombuffer(b"10X98765432", dtype=np.uint8)
+_CHECK_WEIGHTS: Final = np.array([pow(2, 17 - place, 11) for place in range(17)], dtype=np.int64)
+_PLACES: Final = 10 ** np.arange(16, -1, -1, dtype=np.int64)
 
 
 class IdentityKeyError(HexwardError):
@@ -172,23 +175,23 @@ def _of_file(path: Path) -> Vault:
 
 
 def _pack(clean: pl.Series) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
-    """The 17 digits of the resident's numbers among ``clean``, and which they are."""
+    """The 17 digits of the resident's numbers among ``clean`` as one number each, and which they are."""
     formed = clean.str.contains(r"^\d{17}[\dX]$").fill_null(False).to_numpy().copy()
     if not formed.any():
         return np.empty(0, np.uint64), formed
-    chosen = clean.filter(pl.Series(formed))
-    right = (chosen.str.slice(17, 1) == check_character_of(chosen)).to_numpy()
+    characters = _characters(clean.filter(pl.Series(formed)))
+    digits = characters[:, :17].astype(np.int64) - ord("0")
+    right = _CHECKS[digits @ _CHECK_WEIGHTS % 11] == characters[:, 17]
     formed[formed] = right
-    packed = chosen.filter(pl.Series(right)).str.slice(0, 17).cast(pl.UInt64).to_numpy()
-    return packed, formed
+    return (digits[right] @ _PLACES).astype(np.uint64), formed
 
 
-def check_character_of(numbers: pl.Series) -> pl.Series:
-    """The check character that belongs to the first 17 digits of each number."""
-    digits = np.frombuffer("".join(numbers.str.slice(0, 17).to_list()).encode(), np.uint8).reshape(-1, 17)
-    weights = np.array([pow(2, 17 - place, 11) for place in range(17)], dtype=np.int64)
-    remainder = (12 - (digits.astype(np.int64) - ord("0")) @ weights % 11) % 11
-    return pl.Series(np.array(list("0123456789X"))[remainder])
+def _characters(numbers: pl.Series) -> NDArray[np.uint8]:
+    """The characters of numbers that have 18 of them, a row each, without an object a number."""
+    array = numbers.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
+    _, offsets, data = array.buffers()
+    first = int(np.frombuffer(offsets, dtype=np.int64)[array.offset])
+    return np.frombuffer(data, dtype=np.uint8)[first : first + 18 * len(numbers)].reshape(-1, 18)
 
 
 def _ecb(key: bytes, data: bytes, forward: bool = True) -> bytes:
