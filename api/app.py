@@ -10,6 +10,7 @@ from starlette.middleware.gzip import GZipMiddleware
 
 import db.engine
 from api import errors, frontend, openapi_page, routes
+from api.daily import Calendar
 from api.guard import Guard
 from api.metrics import Metrics
 from api.settings import ApiSettings
@@ -28,7 +29,12 @@ def create_app(settings: ApiSettings | None = None, engines: Engines | None = No
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        calendar = Calendar(engines.owner) if settings.advance_day else None
+        if calendar is not None:
+            calendar.start()
         yield
+        if calendar is not None:
+            calendar.stop()
         engines.dispose()
 
     app = FastAPI(

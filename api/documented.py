@@ -14,6 +14,14 @@ from pydantic_settings import BaseSettings
 
 from db.settings import PROJECT
 
+# Variables that are read before the settings can be, or outside the server.
+ELSEWHERE = {
+    "HEXWARD_LANG": "language of the command line: zh-CN or en; without it LC_ALL and LANG decide.",
+    "HEXWARD_PYTHON": "the Python that `./hexward` makes its virtual environment with.",
+    "HEXWARD_CHROMIUM": "the browser of the browser tests.",
+    "HEXWARD_TOKEN": "session token with which a notebook signs in instead of a password.",
+}
+
 ROOMS = ("db", "grid", "intake", "privacy", "population", "maps", "demo", "api")
 
 
@@ -99,4 +107,12 @@ def as_markdown() -> str:
         for s in found:
             told = s.description.replace("|", "\\|")
             lines.append(f"| `{s.name}` | `{_shown(s.default)}` | {told} |")
+    lines += [
+        "",
+        "## Read by the command line and the notebook",
+        "",
+        "| variable | what it does |",
+        "|---|---|",
+    ]
+    lines += [f"| `{name}` | {told} |" for name, told in ELSEWHERE.items()]
     return "\n".join(lines) + "\n"

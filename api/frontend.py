@@ -23,7 +23,7 @@ def install(app: FastAPI, folder: Path) -> None:
     """Serve ``folder``; must come after every other route."""
     root = folder.resolve()
 
-    @app.get("/{path:path}", include_in_schema=False)
+    @app.api_route("/{path:path}", methods=["GET", "HEAD"], include_in_schema=False)
     def page(path: str, request: Request) -> Response:
         if path.startswith(_OURS):
             return problem(request, "request.not_found")

@@ -212,7 +212,8 @@ class _Load:
             version = (
                 areas.version(raw_copy(session)) if self.source.kind not in LAYERS else str(self.order.repair)
             )
-        configuration = configuration_of(self.source, remembered, version)
+        rules = schema_for(self.source).fingerprint
+        configuration = configuration_of(self.source, remembered, version, rules)
         corrects = self.corrected.run_id if self.corrected else None
         with loading(
             self.engine,

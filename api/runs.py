@@ -83,13 +83,19 @@ def _words(told: dict[str, Any], language: str) -> str:
     return say(language, str(told.get("code", "")), **params)
 
 
-def rejected_counts(session: Session, run_id: int, language: str) -> list[dict[str, Any]]:
-    """How many rows of a run were rejected for which reason in which field, most first."""
+def rejected_counts(
+    session: Session, run_id: int, language: str, *, as_owner: bool = False
+) -> list[dict[str, Any]]:
+    """How many rows of a run were rejected for which reason in which field, most first.
+
+    A request reads the view without content, which asks who is acting; the owner (command line) is nobody to it.
+    """
+    table = "ops.rejected_row" if as_owner else "ops.rejected_note"
     rows = session.execute(
         text(
-            """SELECT reason, field, count(*) AS rows, count(corrected_run_id) AS corrected
-               FROM ops.rejected_note WHERE run_id = :id
-               GROUP BY reason, field ORDER BY count(*) DESC, reason, field LIMIT 100"""
+            f"""SELECT reason, field, count(*) AS rows, count(corrected_run_id) AS corrected
+                FROM {table} WHERE run_id = :id
+                GROUP BY reason, field ORDER BY count(*) DESC, reason, field LIMIT 100"""  # noqa: S608
         ),
         {"id": run_id},
     ).mappings()

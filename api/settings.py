@@ -46,6 +46,10 @@ class ApiSettings(BaseSettings):
     max_body_mb: int = Field(
         default=200, ge=1, le=4096, description="HEXWARD_MAX_BODY_MB: largest upload the server accepts."
     )
+    advance_day: bool = Field(
+        default=True,
+        description="HEXWARD_ADVANCE_DAY: bring the statistics to each new day while the server runs.",
+    )
     log_level: str = Field(
         default="INFO",
         pattern="^(DEBUG|INFO|WARNING|ERROR)$",

@@ -75,7 +75,7 @@ def serve(city: SmallCity, settings: ApiSettings) -> Iterator[Served]:
 @pytest.fixture
 def served(small_city: SmallCity) -> Iterator[Served]:
     """A server of its own over a copy of the small city."""
-    yield from serve(small_city, ApiSettings())
+    yield from serve(small_city, ApiSettings(advance_day=False))
 
 
 Browser = Callable[..., httpx.Client]

@@ -80,6 +80,7 @@ def _root() -> None:
 
 def main() -> None:
     """Entry point: a problem a person can mend becomes a message and exit code 1, never a traceback."""
+    _quiet_logs()
     try:
         program()
     except HexwardError as problem:
@@ -92,6 +93,13 @@ def main() -> None:
         if code is None:
             raise
         _stop(code, {})
+
+
+def _quiet_logs() -> None:
+    """What a command says, it says in words; of the logs only warnings are shown, on standard error."""
+    from api import logs
+
+    logs.configure("WARNING")
 
 
 def _stop(code: str, params: dict[str, Any]) -> NoReturn:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.cells import cell_len
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -16,12 +17,15 @@ from rich.table import Table
 from api import loading
 from api.cli import language
 from api.words import say, words
-from intake.city import load_city
+from demo.generate import generate
+from intake.city import City, load_city
 from intake.words import catalogue, describe
 
 app = typer.Typer(add_completion=False)
 
 MOST_SHOWN = 12
+_NARROW = 100
+_LEAST_NEEDED_FIRST = ("rate", "unchanged", "changed", "seconds", "accepted")
 _COLUMNS = ("source", "state", "read", "accepted", "rejected", "unchanged", "changed", "rate", "seconds")
 
 
@@ -46,9 +50,23 @@ def load(  # noqa: PLR0917 - options of a command
         os.environ["HEXWARD_LANG"] = lang
     order = loading.Order(actor or getpass.getuser(), only, repair, corrected)
     console = Console(highlight=False)
+    said = load_city(city)
+    _generate_missing(said, console)
     with Screen(console, language()) as screen:
-        reports = loading.load_city(load_city(city), order, screen)
-    console.print(summary(reports, language()))
+        reports = loading.load_city(said, order, screen)
+    console.print(summary(reports, language(), console.width))
+
+
+def _generate_missing(said: City, console: Console) -> None:
+    """A demo city's sources are generated when they are not there yet."""
+    if said.demo is None:
+        return
+    with console.status("") as status:
+
+        def show(step: str, share: float) -> None:
+            status.update(f"{say(language(), f'cli.demo_city_{step}')} {share:.0%}")
+
+        generate(said.demo.size, said.demo.seed, said.folder, flaws=said.demo.flaws, progress=show)
 
 
 def words_of(code: str, params: dict[str, Any], lang: str) -> str:
@@ -75,17 +93,39 @@ def _shown(value: Any) -> Any:
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-def summary(reports: list[loading.Report], lang: str) -> Table:
-    """One row a source: read, accepted, rejected, unchanged, changed, rows a second, seconds."""
-    table = Table(*(say(lang, f"load.column.{name}") for name in _COLUMNS), header_style="bold")
-    for column in table.columns[2:]:
-        column.justify = "right"
-    for one in reports:
-        rate = f"{one.read / one.seconds:,.0f}" if one.seconds and one.state == "done" else ""
-        numbers = (one.read, one.accepted, one.rejected, one.unchanged, one.inserted + one.updated)
-        shown = [f"{number:,}" for number in numbers] if one.state == "done" else [""] * len(numbers)
-        table.add_row(one.source, say(lang, f"load.state.{one.state}"), *shown, rate, f"{one.seconds:.1f}")
+def summary(reports: list[loading.Report], lang: str, width: int) -> Table:
+    """One row a source: read, accepted, rejected, unchanged, changed, rows a second, seconds.
+
+    Where ``width`` (columns of the terminal) is too small for all of it, whole columns are left out, the least needed
+    first, so that no number is cut.
+    """
+    cells = [_cells(one, lang) for one in reports]
+    headers = {name: say(lang, f"load.column.{name}") for name in _COLUMNS}
+    needs = {name: max(map(cell_len, [headers[name], *(row[name] for row in cells)])) for name in _COLUMNS}
+    shown = list(_COLUMNS)
+    for name in _LEAST_NEEDED_FIRST:
+        if sum(needs[one] + 3 for one in shown) + 1 <= width:
+            break
+        shown.remove(name)
+    table = Table(header_style="bold")
+    for name in shown:
+        words = name in ("source", "state")
+        table.add_column(headers[name], justify="left" if words else "right", no_wrap=name != "source",
+                         overflow="fold")  # fmt: skip
+    for row in cells:
+        table.add_row(*(row[name] for name in shown))
     return table
+
+
+def _cells(one: loading.Report, lang: str) -> dict[str, str]:
+    """The summary's cells of one source, as they are shown."""
+    done = one.state == "done"
+    changed = one.inserted + one.updated
+    numbers = (one.read, one.accepted, one.rejected, one.unchanged, changed)
+    shown = [f"{number:,}" if done else "" for number in numbers]
+    rate = f"{one.read / one.seconds:,.0f}" if one.seconds and done else ""
+    state = say(lang, f"load.state.{one.state}")
+    return dict(zip(_COLUMNS, (one.source, state, *shown, rate, f"{one.seconds:.1f}"), strict=True))
 
 
 class Screen:
@@ -93,12 +133,13 @@ class Screen:
 
     def __init__(self, console: Console, lang: str) -> None:
         self.console, self.lang = console, lang
+        bar = [BarColumn(bar_width=12)] if console.width >= _NARROW else []
         self.progress = Progress(
             SpinnerColumn(finished_text="✓"),
             TextColumn("{task.description}"),
-            BarColumn(bar_width=12),
+            *bar,
             TextColumn("{task.fields[numbers]}"),
-            TimeElapsedColumn(),
+            *([TimeElapsedColumn()] if bar else []),
             console=console,
         )
         self.task: TaskID | None = None

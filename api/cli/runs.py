@@ -50,7 +50,7 @@ def show(run_id: int) -> None:
     console = Console(highlight=False)
     with read_session(db.engine.engine("owner")) as session:
         found = runs.run(session, run_id)
-        counts = runs.rejected_counts(session, run_id, language())
+        counts = runs.rejected_counts(session, run_id, language(), as_owner=True)
     for name, value in found.items():
         if value not in (None, [], {}):
             console.print(f"{name:>15}  {value}", markup=False)

@@ -14,6 +14,7 @@ from api.state import state_of
 router = APIRouter(tags=["running"])
 
 
+@router.head("/health", include_in_schema=False)
 @router.get("/health")
 def health(request: Request) -> Response:
     """Database, migrations, the day the figures are of. 200 when all is well, else 503."""

@@ -212,7 +212,7 @@ def test_the_front_end_answers_every_address_of_the_app(
     (folder / "assets" / "index-B1k3d9xZ.js").write_text("1")
     (folder / "assets" / "plain.js").write_text("1")
     (folder.parent / "secret.txt").write_text("secret")
-    for other in serve(served.city, ApiSettings(web_dist=folder)):
+    for other in serve(served.city, ApiSettings(web_dist=folder, advance_day=False)):
         with closing(other.browser()) as client:
             for address in ("/", "/map/residents?z=3", "/login"):
                 answer = client.get(address)
@@ -274,7 +274,7 @@ def test_too_large_a_body_is_refused_by_its_length_or_while_it_comes(
         for _ in range(40):
             yield b"x" * 100_000
 
-    for small in serve(served.city, ApiSettings(max_body_mb=1)):
+    for small in serve(served.city, ApiSettings(max_body_mb=1, advance_day=False)):
         with closing(small.browser()) as client:
             told = client.post("/api/session", content=b"x" * (2 * 2**20))
             assert told.status_code == 413

@@ -94,7 +94,7 @@ def test_demo_accounts_are_one_click_in_a_demo_city_only(browser: Browser, owner
 
 
 def test_an_unused_session_ends(small_city: SmallCity, owner: Engine) -> None:
-    for served in serve(small_city, ApiSettings(idle_minutes=1)):
+    for served in serve(small_city, ApiSettings(idle_minutes=1, advance_day=False)):
         with closing(served.browser("officer")) as client:
             assert client.get("/api/session").status_code == 200
             with write_session(owner) as session:

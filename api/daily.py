@@ -1,0 +1,55 @@
+"""The day goes on while the server runs: birthdays, episodes that begin and end, permits that run out."""
+
+from __future__ import annotations
+
+import threading
+
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from api.logs import logger
+from db.engine import raw_copy, write_session
+from population.statistics import service
+from population.statistics.rebuild import city_today
+
+CHECK_EVERY_S = 600.0
+
+
+def catch_up(owner: Engine) -> bool:
+    """Bring the statistics to today in the city's time zone; True when they stood at an earlier day."""
+    with write_session(owner) as session:
+        if session.execute(text("SELECT 1 FROM ops.city")).scalar() is None:
+            return False
+        today = city_today(raw_copy(session))
+        if service.state(session).as_of >= today:
+            return False
+        service.advance(session, today)
+        return True
+
+
+class Calendar:
+    """A thread that looks every ten minutes whether a new day has begun."""
+
+    def __init__(self, owner: Engine) -> None:
+        self._owner = owner
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="hexward-calendar", daemon=True)
+
+    def start(self) -> None:
+        """Begin; the first look is at once."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End, waiting for a step that is under way."""
+        self._stop.set()
+        self._thread.join(30)
+
+    def _run(self) -> None:
+        while True:
+            try:
+                if catch_up(self._owner):
+                    logger().info("new_day")
+            except SQLAlchemyError as error:  # the database may be away; the next look tries again
+                logger().warning("new_day_failed", exc_info=error)
+            if self._stop.wait(CHECK_EVERY_S):
+                return
