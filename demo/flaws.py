@@ -6,7 +6,6 @@ Rates are per row. A spoiled row keeps its place in the file except for a duplic
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -38,6 +37,11 @@ def _unknown_word(values: list[Any], rng: np.random.Generator) -> list[Any]:
     return ["不详?" for _ in values]
 
 
+def _read_wrongly(values: list[Any], rng: np.random.Generator) -> list[Any]:
+    """UTF-8 once read as GBK and saved again: 张三 has become 寮犱笁."""
+    return [value.encode().decode("gb18030", errors="replace") for value in values]
+
+
 #: Table -> flaw, column, rate, how the value changes.
 CHANGES: dict[str, tuple[tuple[str, str, float, Change], ...]] = {
     "people": (
@@ -45,6 +49,7 @@ CHANGES: dict[str, tuple[tuple[str, str, float, Change], ...]] = {
         ("impossible_date", "出生日期", 0.003, _impossible),
         ("missing_value", "房屋编号", 0.002, _missing),
         ("unknown_word", "性别", 0.002, _unknown_word),
+        ("wrong_encoding", "姓名", 0.002, _read_wrongly),
     ),
     "dwellings": (("missing_value", "房屋编号", 0.001, _missing),),
     "employers": (
@@ -59,8 +64,6 @@ CHANGES: dict[str, tuple[tuple[str, str, float, Change], ...]] = {
 }
 DUPLICATES = {"people": 0.003, "dwellings": 0.002, "employers": 0.004}
 SWAPPED = {"employers": ("经度", "纬度", 0.006)}
-#: Lines of a CSV written in another encoding than the rest of the file.
-WRONG_ENCODING = {"people": (0.001, "gb18030")}
 _KEYS = {
     "people": "人员编号",
     "dwellings": "房屋编号",
@@ -113,29 +116,6 @@ class Spoiler:
             self._truth.append(
                 {"table": name, "key": key, "flaw": flaw, "column": column, "was": was, "became": became}
             )
-
-    def spoil_bytes(self, folder: Path) -> None:
-        """Write some lines of the CSV files in another encoding than the rest."""
-        for name, (rate, encoding) in WRONG_ENCODING.items():
-            path = folder / f"{name}.csv"
-            if not path.exists():
-                continue
-            lines = path.read_bytes().split(b"\n")
-            rows = np.sort(self._rng.permutation(np.arange(1, len(lines) - 1))[: round(rate * len(lines))])
-            for row in rows.tolist():
-                text = lines[row].decode()
-                lines[row] = text.encode(encoding)
-                self._truth.append(
-                    {
-                        "table": name,
-                        "key": text.split(",", 1)[0],
-                        "flaw": "wrong_encoding",
-                        "column": "",
-                        "was": "utf-8",
-                        "became": encoding,
-                    }
-                )
-            path.write_bytes(b"\n".join(lines))
 
     def truth(self) -> pl.DataFrame:
         """Every flaw: table, key of the row, flaw, column, value before and after."""

@@ -20,7 +20,7 @@ from demo.sizes import size_named
 from demo.tables_out import TableFile, employer_table, write_excel
 
 #: Raised whenever the same seed gives other bytes than before, so that kept cities are made anew.
-EDITION = 2
+EDITION = 3
 MANIFEST = "manifest.json"
 Progress = Callable[[str, float], None]
 
@@ -105,7 +105,6 @@ def _write_people(ground: Ground, folder: Path, spoiler: Spoiler | None, tell: P
         for file in files.values():
             file.__exit__(None, None, None)
     if spoiler is not None:
-        spoiler.spoil_bytes(folder)
         spoiler.truth().write_csv(folder / "flaws.csv")
     rows_written = {name: file.rows for name, file in files.items()} | {"employers": len(employers)}
     return {"residents": residents, "rows": rows_written}

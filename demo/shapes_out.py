@@ -15,7 +15,7 @@ import shapely
 from demo.areas import Areas, Level
 from demo.city import Ground
 from demo.grouping import totals
-from demo.plane import ZONE_CRS, shapes_to_lnglat, shapes_to_zone, to_lnglat
+from demo.plane import ZONE_CRS, shapes_to_lnglat, shapes_to_zone
 from demo.types import Floats, Ints, Shapes, Texts
 from demo.zones import KINDS
 
@@ -64,7 +64,11 @@ def _area_collection(level: Level, parents: Texts) -> bytes:
             b'{"type":"Feature","properties":%b,"geometry":%b}' % (orjson.dumps(facts), shape.encode())
         )
     name = orjson.dumps(f"areas-{level.key}")
-    return b'{"type":"FeatureCollection","name":%b,"features":[\n%b\n]}\n' % (name, b",\n".join(features))
+    return b'{"type":"FeatureCollection","name":%b,"crs":%b,"features":[\n%b\n]}\n' % (
+        name,
+        orjson.dumps({"type": "name", "properties": {"name": "urn:ogc:def:crs:EPSG::4490"}}),
+        b",\n".join(features),
+    )
 
 
 def _write(path: Path, shapes: Shapes, columns: dict[str, npt.NDArray[Any]], geometry: str, crs: str) -> None:
@@ -183,11 +187,10 @@ def _write_roads(ground: Ground, path: Path) -> None:
 
 def _write_buildings(ground: Ground, path: Path) -> None:
     buildings = ground.buildings
-    lng, lat = to_lnglat(buildings.x, buildings.y)
     columns = {
         "楼栋编号": np.char.add("B", np.char.zfill((np.arange(len(buildings)) + 1).astype(str), 7)),
         "楼栋名称": ground.addresses.name, "地址": ground.addresses.address,
-        "用途": np.array([USE_WORDS[use] for use in buildings.use]), "经度": lng, "纬度": lat,
+        "用途": np.array([USE_WORDS[use] for use in buildings.use]),
         "层数": buildings.floors, "建成年份": buildings.built_year, "建筑面积": buildings.floor_area_m2,
     }  # fmt: skip
     _write(path, shapes_to_lnglat(buildings.shape), columns, "Polygon", "EPSG:4326")

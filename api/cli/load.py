@@ -178,7 +178,9 @@ class Screen:
             self.progress.update(self.task, total=1, completed=1)
             if report.state == "unchanged":
                 self.progress.update(self.task, numbers=say(self.lang, "load.state.unchanged"))
-            elif report.rejected and report.run:
+            else:
+                self.rows(report.read, report.rejected)
+            if report.rejected and report.run:
                 told = say(self.lang, "load.rejected_see", rows=f"{report.rejected:,}", run=report.run)
                 self.progress.console.print(f"! {report.source}: {told}", style="yellow", markup=False)
         self.task = None
