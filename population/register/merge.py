@@ -79,25 +79,28 @@ class Target:
         self.inserted = self.updated = self.unchanged = 0
         self.quiet = False
         self._columns: list[str] = []
+        self._derived: list[str] = []
         self._filled: set[str] = set()
 
     def write(self, frame: pl.DataFrame) -> None:
         """Take ``frame`` (columns of the table; each key once): into the empty table, or aside for the merge."""
         if not frame.height:
             return
+        whole = self._derive(frame, self._today)
         if self.bare:
-            copy_frame(self.conn, self.table, self._derive(frame, self._today), freeze=True)
+            copy_frame(self.conn, self.table, whole, freeze=True)
             self.inserted += frame.height
             return
         if not self._columns:
             self._columns = frame.columns
-            names = ", ".join(f'"{name}"' for name in frame.columns)
+            self._derived = [name for name in whole.columns if name not in frame.columns]
+            names = ", ".join(f'"{name}"' for name in whole.columns)
             self.conn.execute(f"drop table if exists pg_temp.{self.staged}")
             self.conn.execute(
                 f"create temp table {self.staged} on commit drop as select {names} from {self.table} where false"
             )
         self._filled |= {name for name in frame.columns if frame[name].null_count() < frame.height}
-        copy_frame(self.conn, self.staged, frame)
+        copy_frame(self.conn, self.staged, whole)
 
     def merge(self) -> None:
         """Update what differs, insert what is new, leave the rest; columns the source never fills stay as they are."""
@@ -125,7 +128,9 @@ class Target:
             self.updated = self.conn.execute(
                 f"update {self.table} t set {values} from {self.staged} s where {differs}"
             ).rowcount
-        names = ", ".join(f'"{name}"' for name in self._columns)
+        # Where no trigger counts the new rows, they bring along what was counted for them in columns.
+        written = [*self._columns, *(self._derived if self.quiet else [])]
+        names = ", ".join(f'"{name}"' for name in written)
         self.inserted = self.conn.execute(
             f"insert into {self.table} ({names}) select {names} from {self.staged} s where {new}"
         ).rowcount

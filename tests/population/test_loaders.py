@@ -373,3 +373,25 @@ def _areas(conn):
         [row[1] for row in rows],
         [row[2] for row in rows],
     )
+
+
+def test_many_new_rows_in_a_filled_register_are_counted_in_columns(register, monkeypatch):
+    """Beyond what triggers should count, a rebuild does, and finds nothing to put right on the new rows."""
+    monkeypatch.setattr("population.register.merge.ROWS_BY_TRIGGER", 2)
+    lots = [
+        {**BUILDINGS[n % 4], "key": f"L{n}", "dwellings_count": 3.5, "residents_estimate": 7.25}
+        for n in range(8)
+    ]
+    register.load("buildings", lots[:1])
+    source = Source(name="lots", kind="buildings", file="-")
+    types = SCHEMAS["buildings"].polars
+    frame = pl.DataFrame(
+        {name: pl.Series(name, [lot.get(name) for lot in lots], dtype=kind) for name, kind in types.items()}
+    )
+    batch = Batch(frame.with_columns(pl.Series("__line", range(2, 10), dtype=pl.Int64)), pl.DataFrame())
+    result = load(register.conn, source, [batch], 9, register.placer)
+    assert (result.inserted, result.rebuild) == (7, True)
+    assert not any(rebuild(register.conn).repaired.values())
+    assert register.rows(
+        "select dwellings, est_residents from stats.unit_figures where unit_kind = 'area' and unit_id = 1"
+    ) == [(28, 58)]
