@@ -148,7 +148,7 @@ export function ticks(max: number, target = 4, whole = false): number[] {
 const isWide = (text: string, index: number): boolean => text.charCodeAt(index) > 0x2e80;
 
 /** How many narrow letters a text is as wide as; Chinese characters count twice. */
-function widthOf(text: string): number {
+export function widthOf(text: string): number {
   let sum = 0;
   for (let index = 0; index < text.length; index += 1) sum += isWide(text, index) ? 1.95 : 1;
   return sum;

@@ -41,6 +41,9 @@ class Store {
   session = $state.raw<Session | null | undefined>(undefined);
   catalogue = $state.raw<Catalogue | null>(null);
 
+  /** The layer that is shown until one is chosen. */
+  firstLayer = $state<string | null>(null);
+
   dark = $derived(this.theme === 'dark' || (this.theme === 'system' && this.systemDark));
   layer = $derived<Layer | null>(this.#layer());
 
@@ -61,7 +64,8 @@ class Store {
 
   #layer(): Layer | null {
     const layers = this.catalogue?.layers ?? [];
-    return layers.find((layer) => layer.id === this.view.layer) ?? layers[0] ?? null;
+    const by = (id: string | null) => layers.find((layer) => layer.id === id);
+    return by(this.view.layer) ?? by(this.firstLayer) ?? layers[0] ?? null;
   }
 
   /** A step that Back undoes: another page, layer, place in the tree, selection. */

@@ -125,6 +125,7 @@ export const en = {
   'panel.share': 'Copy link',
   'panel.copied': 'Copied',
   'panel.hint': 'Arrows show the change since last month; beside them the figure of the parent area.',
+  'panel.withheld': 'Not shown because the numbers are too small: {what}.',
   'panel.empty': 'Nobody, no home and no job is registered here',
   'panel.empty.detail': 'It may be a park, water or a road; try another day or another unit.',
   'block.chart': 'Show as chart',

@@ -127,6 +127,7 @@ export const zhCN: Record<keyof typeof en, string> = {
   'panel.share': '复制链接',
   'panel.copied': '已复制',
   'panel.hint': '箭头为比上月的变化，其后为上级区域的数值。',
+  'panel.withheld': '因数值过小而不显示：{what}。',
   'panel.empty': '这里没有人口、住房或岗位的登记',
   'panel.empty.detail': '可能是绿地、水面或道路；换一天或换一个单元看看。',
   'block.chart': '以图显示',
