@@ -163,7 +163,7 @@ def _episode_rows(
     person, dwelling = episodes.person[index], episodes.dwelling[index]
     permit, permit_until = _permits(floating, start, end, crowd.age[person], rng)
     collective = lives.collective[crowd.unit[person]]
-    turn = np.where(collective, 0, episodes.turn[index])
+    turn = np.where(lives.shared[crowd.unit[person]], 0, episodes.turn[index])
     number = homes.number[dwelling] + 1
     return pl.DataFrame(
         {

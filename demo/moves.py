@@ -40,13 +40,15 @@ class Stays:
 @dataclass
 class Lives:
     """Units with their people and stays. `floating` and `settled` (day of becoming registered, 0 never) are per unit,
-    `died` (day, 0 alive) per person, `collective` per unit."""
+    `died` (day, 0 alive) per person; per unit, whether it is in a `collective` household, and whether it holds one of
+    several places in a household that goes on when it leaves (`shared`)."""
 
     people: People
     floating: Flags
     settled: Ints
     died: Ints
     collective: Flags
+    shared: Flags
     stays: Stays
 
 
@@ -79,9 +81,8 @@ def live(homes: Dwellings, built_year: Ints, place: Ints, rng: np.random.Generat
     settled = _settled(floating, start, sort, rng)
     everyone = _joined([people, *gone])
     died = _deaths(everyone, floating, start, template, rng)
-    collective = np.concatenate(
-        [(sort == WORKER) | (sort == STUDENT), (gone_sort == WORKER) | (gone_sort == STUDENT)]
-    )
+    sorts = np.concatenate([sort, gone_sort])
+    collective = np.isin(sorts, (WORKER, STUDENT))
     everyone, died = _by_unit(everyone, died)
     return Lives(
         everyone,
@@ -89,6 +90,7 @@ def live(homes: Dwellings, built_year: Ints, place: Ints, rng: np.random.Generat
         np.concatenate([settled, np.zeros(len(gone_floating), np.int64)]),
         died,
         collective,
+        collective | (sorts == SHARER),
         Stays(
             *(
                 np.concatenate([getattr(part, name) for part in parts])

@@ -1,6 +1,6 @@
 """The flat map on which the city is drawn, and its place on the globe.
 
-The city lies at 30.55 N, 115.20 E (hills and farmland in reality): well inside one icosahedron face of
+The city lies at 30.55 N, 115.05 E (hills and farmland in reality): well inside one icosahedron face of
 H3 at every size, and inside one 3-degree zone of CGCS2000 (EPSG:4547). Plane coordinates are metres east
 and north of the centre on a transverse Mercator with true scale there.
 """
@@ -16,7 +16,7 @@ from pyproj import Transformer
 
 from demo.types import Floats, Shapes
 
-CENTRE_LNG = 115.20
+CENTRE_LNG = 115.05
 CENTRE_LAT = 30.55
 #: The 3-degree Gauss-Kruger zone of CGCS2000 around 114 E, in which planning departments deliver.
 ZONE_CRS = "EPSG:4547"
