@@ -292,12 +292,27 @@ def _summary(findings: list[Finding]) -> dict[str, Any]:
             "lng": round(f.lng, 7),
             "lat": round(f.lat, 7),
             "area_m2": round(f.area_m2, 1),
-            "repair": f.repair or "-",
+            "repair": _repair(f),
         }
         for f in largest_first(findings, _SHOWN)
     ]
     repaired = sum(f.repair is not None for f in findings)
     return {"counts": dict(counts), "found": len(findings), "repaired": repaired, "largest": shown}
+
+
+_DONE = {"invalid": "rebuilt", "overlap": "cut", "gap": "filled", "hole": "filled"}
+
+
+def _repair(found: Finding) -> dict[str, Any]:
+    """What was done about a fault, as a code with its parameters."""
+    if found.repair is None:
+        return {"code": "repair.too_large" if found.detail.startswith("larger") else "repair.none"}
+    return {
+        "code": f"repair.{_DONE[found.kind]}",
+        "area": found.code,
+        "other": found.other_code,
+        "area_m2": round(found.area_m2, 1),
+    }
 
 
 def _missing(before: list[str], now: list[str], result: LoadResult) -> None:

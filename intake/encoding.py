@@ -54,6 +54,9 @@ def canonical(name: str) -> str | None:
 _LONG_SEQUENCE = re.compile(rb"[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
 
 
+_SEQUENCES_A_BREAK = 25
+
+
 @dataclass(frozen=True)
 class Guess:
     """``encoding`` is None for pure ASCII, where any would do; ``sure`` is False when a second one is close.
@@ -90,6 +93,8 @@ def detect(sample: bytes, more: Iterable[bytes] = ()) -> Guess:  # noqa: PLR0911
     utf8 = all(_is_utf8(part) for part in samples)
     if utf8 and any(_LONG_SEQUENCE.search(part) for part in samples):
         return Guess("UTF-8")
+    if _damaged_utf8(samples):
+        return Guess("UTF-8", margin=1.0)  # it fails, with its place, when it is decoded
     scores = {"GB18030": 0.0, "Big5": 0.0, "Windows-1252": 0.0}
     for part in samples:
         trimmed = _from_line_start(part, part is sample)
@@ -139,6 +144,15 @@ def _is_utf8(sample: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
+
+
+def _damaged_utf8(samples: Iterable[bytes]) -> bool:
+    """Whether almost all of it is UTF-8 and only a byte here and there is not: in no other encoding that happens."""
+    long = broken = 0
+    for part in samples:
+        long += len(_LONG_SEQUENCE.findall(part))
+        broken += part.decode("utf-8", "replace").count("\ufffd")
+    return long > _SEQUENCES_A_BREAK * broken
 
 
 def _from_line_start(sample: bytes, whole: bool) -> npt.NDArray[np.uint8]:
@@ -282,10 +296,14 @@ class Transcoder:
     def _refusal(self, chunk: bytes, held: int, problem: UnicodeDecodeError) -> EncodingError:
         seen = bytes(problem.object)
         before = seen[: problem.start].decode(CODECS[self.encoding or "UTF-8"], "replace")
-        looks = detect(seen[max(0, problem.start - 4096) : problem.start + 65536])
-        other = looks.encoding if looks.encoding != self.encoding else None
+        looks = detect(seen[max(0, problem.start - 4096) : problem.start + 65536]).encoding
+        if looks == self.encoding and self.encoding == "UTF-8":  # all around it is right: the line alone
+            line = seen[seen.rfind(b"\n", 0, problem.start) + 1 :].split(b"\n", 1)[0]
+            looks = None if _LONG_SEQUENCE.search(line) else detect(line).encoding
+        other = looks if looks != self.encoding else None
+        code = "source.wrong_encoding" if self.declared else "source.mixed_encoding"
         return EncodingError(
-            "source.wrong_encoding" if self.declared else "source.mixed_encoding",
+            code if other else "source.undecodable",
             file=self.file,
             encoding=self.encoding,
             line=self._line + before.count("\n"),

@@ -24,7 +24,7 @@ from typing import Any, Self
 
 import polars as pl
 
-from grid.datum import Datum
+from grid.datum import Datum, UnknownDatumError
 from intake.city import Source
 from intake.columns import ColumnMapping, match_columns
 from intake.coordinates import Bounds, effective_datum
@@ -97,7 +97,7 @@ class Reading(Iterator[Batch]):
         if self.mapping.unused:
             found.append({"code": "columns_unused", "headers": masked(self.mapping.unused)})
         declared = self.reader.crs
-        if self.datum is not None and declared is not None and Datum.parse(declared) != self.datum:
+        if self.datum is not None and declared is not None and _datum_of(declared) != self.datum:
             found.append({"code": "crs_disagrees", "declared": declared, "datum": self.datum.key})
         for reason, code in (
             ("columns_shifted", "many_rows_shifted"),
@@ -106,6 +106,14 @@ class Reading(Iterator[Batch]):
             if self.reasons.get(reason, 0) >= _MANY:
                 found.append({"code": code, "rows": self.reasons[reason]})
         return found
+
+
+def _datum_of(declared: str) -> Datum | None:
+    """The datum a file names for itself; None where it is one of the many that nobody has to know."""
+    try:
+        return Datum.parse(declared)
+    except UnknownDatumError:
+        return None
 
 
 def read_validated(

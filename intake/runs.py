@@ -43,6 +43,8 @@ from intake.findings import REJECTED
 from intake.pipeline import Reading
 
 _T = TypeVar("_T")
+_LACKING = ("unknown_reference", "unknown_parent")
+"""Reasons for which a row may be right as soon as another source is complete."""
 _SIDECARS = (".dbf", ".shx", ".prj", ".cpg")
 
 
@@ -228,6 +230,7 @@ def start_run(
             last is not None
             and last["file_sha256"] == print_.sha256
             and (last["mapping"] or {}).get("configuration") == configuration
+            and not _may_fit_now(connection, city_code, source.name, last["id"])
         )
         run_id = connection.execute(
             text(
@@ -258,7 +261,7 @@ def _last_done(
     found = (
         connection.execute(
             text(
-                "SELECT file_sha256, mapping, rows_read, rows_accepted FROM ops.import_run"
+                "SELECT id, file_sha256, mapping, rows_read, rows_accepted FROM ops.import_run"
                 " WHERE city_code = :city AND source = :source AND state = 'done'"
                 " AND (mapping ->> 'corrects') IS NOT DISTINCT FROM :corrects ORDER BY id DESC LIMIT 1"
             ),
@@ -268,6 +271,20 @@ def _last_done(
         .one_or_none()
     )
     return None if found is None else dict(found)
+
+
+def _may_fit_now(connection: Connection, city: str, source: str, run_id: int) -> bool:
+    """Whether rows of that run were rejected for what another source lacked, and another has been loaded since."""
+    return bool(
+        connection.execute(
+            text(
+                "SELECT EXISTS (SELECT FROM ops.import_run WHERE city_code = :city AND source <> :source"
+                " AND state = 'done' AND id > :run) AND EXISTS (SELECT FROM ops.rejected_row WHERE run_id = :run"
+                " AND reason = ANY(:reasons) AND corrected_run_id IS NULL)"
+            ),
+            {"city": city, "source": source, "run": run_id, "reasons": list(_LACKING)},
+        ).scalar_one()
+    )
 
 
 def record_rejected(session: Session, run_id: int, rejected: pl.DataFrame) -> None:

@@ -19,6 +19,8 @@ Int64
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -26,6 +28,9 @@ from typing import Literal, get_args
 import polars as pl
 
 FieldType = Literal["text", "int", "float", "date", "bool", "lng", "lat", "geometry", "code"]
+
+RULES = 1
+"""Raise when a rule written as a function judges otherwise than before: files already loaded are then read again."""
 
 DTYPES: dict[str, pl.DataType] = {
     "text": pl.String(),
@@ -146,6 +151,24 @@ class Schema:
     @property
     def required(self) -> tuple[str, ...]:
         return tuple(field.name for field in self.fields if field.required)
+
+    @property
+    def fingerprint(self) -> str:
+        """Checksum of what is declared: with another one the same file may be read otherwise.
+
+        >>> one = Schema("persons", (Field("sex", "code", codes={"男": 1}),))
+        >>> two = Schema("persons", (Field("sex", "code", codes={"男": 1, "女": 2}),))
+        >>> one.fingerprint == two.fingerprint, len(one.fingerprint)
+        (False, 64)
+        """
+        fields = [
+            [f.name, f.type, f.required, f.synonyms, dict(f.codes or {}), f.check and f.check.reason, f.sensitive,
+             f.minimum, f.maximum, f.default]
+            for f in self.fields
+        ]  # fmt: skip
+        checks = [[check.reason, check.field] for check in self.checks]
+        whole = json.dumps([RULES, self.kind, fields, self.key, checks, self.unique], ensure_ascii=False)
+        return hashlib.sha256(whole.encode()).hexdigest()
 
     @property
     def polars(self) -> dict[str, pl.DataType]:

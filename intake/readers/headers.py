@@ -77,11 +77,23 @@ def _continues(first: Sequence[Row], top: int, number: int, merged: frozenset[tu
         return True  # a header cell merged downwards reaches into this row
     if any((number - 1, c) in merged for c in range(len(above))):
         return True  # a header cell merged sideways covers several of these
+    if _groups(above, here):
+        return _differs_in_kind(here, below)
     gaps = sum(1 for c, cell in enumerate(here) if cell and (c >= len(above) or not above[c]))
     if gaps and all(cell or (c < len(above) and above[c]) for c, cell in enumerate(here)):
         return _differs_in_kind(here, below)
     named_twice = all(_IDENTIFIER.fullmatch(cell) for cell in filled) and len(filled) == len(_filled(above))
     return named_twice and all(_CJK.search(cell) for cell in _filled(above)) and _differs_in_kind(here, below)
+
+
+def _groups(above: Row, here: Row) -> bool:
+    """Whether ``above`` only says, several columns at a time, what the names of ``here`` have in common."""
+    if not len(above) == len(here) == len(_filled(above)) == len(_filled(here)):
+        return False
+    beside = [("", *above[:-1]), (*above[1:], "")]
+    groups = sum(above[c] in (beside[0][c], beside[1][c]) for c in range(len(above)))
+    alone = [c for c in range(len(above)) if above[c] not in (beside[0][c], beside[1][c])]
+    return groups > 1 and all(above[c] == here[c] for c in alone)
 
 
 def _differs_in_kind(header: Row, data: Row) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 import pyogrio
+import pyproj
 
 from intake.encoding import CODECS, canonical, detect
 from intake.errors import EncodingError, SourceError
@@ -24,6 +25,8 @@ _BROKEN = (
     _GDAL.DataSourceError, _GDAL.DataLayerError, _GDAL.FeatureError, pa.ArrowException, RuntimeError, ValueError,
 )  # fmt: skip
 _SURE = 0.5
+_GEOJSON_DEFAULT = ("EPSG:4326", "OGC:CRS84")
+"""What GDAL says of every GeoJSON without a CRS of its own (RFC 7946): the format speaks, not the file."""
 
 
 class SpatialReader(SourceReader):
@@ -40,7 +43,7 @@ class SpatialReader(SourceReader):
             raise SourceError(file=str(path), detail=_short(problem)) from None
         if info["features"] == 0:
             raise SourceError("source.header_only", file=str(path))
-        self.crs = info["crs"]
+        self.crs = _crs_of(info["crs"])
         self.has_geometry = info["geometry_type"] is not None
         self._fields = [str(name) for name in info["fields"]]
         self.headers, renamed = name_columns([self._fields], len(self._fields))
@@ -87,6 +90,18 @@ class SpatialReader(SourceReader):
         return marked(columns, number, shapes)
 
 
+def _crs_of(told: str | None) -> str | None:
+    """``EPSG:n`` where what GDAL tells is one of them, also by another name (an Esri ``.prj``); else its name."""
+    if told is None or told.startswith(("EPSG:", "OGC:")):
+        return told
+    try:
+        crs = pyproj.CRS.from_user_input(told)
+        number = crs.to_epsg(min_confidence=25)
+    except pyproj.exceptions.CRSError:
+        return " ".join(told.split())[:60]
+    return f"EPSG:{number}" if number else str(crs.name)
+
+
 def _series(array: Any) -> pl.Series:
     """An Arrow column without the marks of extension types."""
     plain = array.storage if isinstance(array.type, pa.BaseExtensionType) else array
@@ -119,6 +134,8 @@ class GeoJsonReader(SpatialReader):
             )  # fmt: skip
         super().__init__(path, options)
         self.encoding = "UTF-8"
+        if self.crs in _GEOJSON_DEFAULT:
+            self.crs = None
 
 
 class GeoPackageReader(SpatialReader):

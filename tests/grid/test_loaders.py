@@ -203,9 +203,9 @@ def test_overlaps_and_gaps_are_told_and_repaired_only_when_asked(conn: Any) -> N
     result = load_level(conn, "district", shapes, **columns)
     assert result.inserted == 5
     assert result.warnings[0]["counts"] == {"overlap": 1, "gap": 1}
-    assert {f["code"] + f["repair"] for f in result.warnings[0]["largest"]} == {
-        "topology.overlap-",
-        "topology.gap-",
+    assert {(f["code"], f["repair"]["code"]) for f in result.warnings[0]["largest"]} == {
+        ("topology.overlap", "repair.none"),
+        ("topology.gap", "repair.none"),
     }
     result = load_level(conn, "district", shapes, repair=True, day=date(2027, 1, 1), **columns)
     assert result.warnings[0]["repaired"] == 2

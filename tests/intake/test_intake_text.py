@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from intake.errors import EncodingError, SourceError, SourceTooLarge
 from intake.reader import FAULT, LINE, REST, ReaderOptions, open_source, with_limits
+from tests.intake.peak import PEAK
 
 CHINESE = (
     "的一是在不了有和人这中大为上个国我以要他时来用们生到作地于出就分对成会可主发年动同工也能下过子说产种"
@@ -227,12 +228,11 @@ def test_a_gigabyte_in_one_cell_is_refused_with_its_line_and_without_the_memory(
             out.write(member)
         out.write(gzip.compress(b'"\n' if quoted else b"\n"))
     code = (
-        "import sys, resource, warnings; from pathlib import Path\n"
+        PEAK + "import sys\n"
         "from intake.reader import open_source\nfrom intake.errors import SourceTooLarge\n"
-        "base = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "try:\n    [None for _ in open_source(Path(sys.argv[1])).batches()]\n"
         "except SourceTooLarge as e:\n    print(e.params['line'], e.params['limit'],"
-        " resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)\n"
+        " peak_mib())\n"
     )
     done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True)
     line, limit, peak_mib = map(int, done.stdout.split())
@@ -326,9 +326,9 @@ def test_blank_lines_and_wide_tables_do_not_cost_memory_by_the_square(tmp_path: 
     rows = [",".join("1" if c == r else "" for c in range(4000)) for r in range(3000)]
     path.write_text(",".join(headers) + "\n" + "\n" * 3_000_000 + "\n".join(rows))
     code = (
-        "import sys, resource; from intake.reader import open_source\n"
+        PEAK + "import sys; from intake.reader import open_source\n"
         "found = [(b.height, b['__line'][0]) for b in open_source(sys.argv[1]).batches()]\n"
-        "print(sum(h for h, _ in found), found[0][1], resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)"
+        "print(sum(h for h, _ in found), found[0][1], peak_mib())"
     )
     done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True)
     height, line, peak = map(int, done.stdout.split())
@@ -364,9 +364,9 @@ def test_memory_stays_flat_over_a_large_file(tmp_path: Path) -> None:
             for _ in range(rows // 100_000):
                 out.write(block)
         code = (
-            "import sys, resource; from intake.reader import open_source\n"
+            PEAK + "import sys; from intake.reader import open_source\n"
             "n = sum(b.height for b in open_source(sys.argv[1]).batches())\n"
-            "print(n, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)"
+            "print(n, peak_mib())"
         )
         done = subprocess.run(
             [sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True
