@@ -52,9 +52,9 @@ def _bomb(town: Town) -> None:
     book = openpyxl.Workbook()
     book.active.append(["人员编号"])
     book.save(file)
-    with zipfile.ZipFile(file, "a", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+    with zipfile.ZipFile(file, "a", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         with archive.open("xl/sharedStrings.xml", "w", force_zip64=True) as out:
-            for _ in range(1024):
+            for _ in range(256):
                 out.write(b" " * MIB)
     town.source("people", "persons", "people.xlsx")
 
