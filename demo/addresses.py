@@ -12,6 +12,7 @@ from demo.areas import CITY_NAME, Areas
 from demo.buildings import Buildings
 from demo.grouping import rank_within
 from demo.network import Network
+from demo.parcels import chopped
 from demo.types import Ints, Texts
 from demo.words import Namer
 
@@ -153,11 +154,16 @@ def _root(name: Texts, name_en: Texts, index: Ints) -> tuple[Texts, Texts]:
 def _numbers(network: Network, buildings: Buildings, road: Texts) -> tuple[Ints, Ints]:
     """The named road nearest to each building, and its number there: metres along it, even on one side."""
     named = np.flatnonzero((road != "") & (network.road_kind != "rail"))
+    pieces, line = chopped(network.roads[named])
+    length = shapely.length(pieces)
+    before = np.cumsum(length) - length
+    before -= before[np.searchsorted(line, line, side="left")]
     points = shapely.points(buildings.x, buildings.y)
-    nearest = named[shapely.STRtree(network.roads[named]).nearest(points)]
-    along = shapely.line_locate_point(network.roads[nearest], points)
-    foot = shapely.get_coordinates(shapely.line_interpolate_point(network.roads[nearest], along))
-    ahead = shapely.get_coordinates(shapely.line_interpolate_point(network.roads[nearest], along + 1.0))
+    piece = shapely.STRtree(pieces).nearest(points)
+    along = shapely.line_locate_point(pieces[piece], points)
+    foot = shapely.get_coordinates(shapely.line_interpolate_point(pieces[piece], along))
+    ahead = shapely.get_coordinates(shapely.line_interpolate_point(pieces[piece], along + 1.0))
+    nearest, along = named[line[piece]], along + before[piece]
     way, off = ahead - foot, np.column_stack([buildings.x, buildings.y]) - foot
     left = way[:, 0] * off[:, 1] - way[:, 1] * off[:, 0] > 0
     return nearest, (np.floor(along / 9.0) * 2 + np.where(left, 1, 2)).astype(np.int64)

@@ -160,7 +160,7 @@ def _named(
     c_order = _reading_order(_centres(shapes, np.arange(len(shapes))), s_order[community_street])
     c_within = _within(c_order, community_street)
     code = np.char.add(street_code[community_street], np.char.zfill((c_within + 1).astype(str), 3))
-    if max(d_order.max() + 2, s_within.max() + 1, c_within.max() + 1) > 99 and d_order.max() > 97:
+    if d_order.max() > 97 or max(s_within.max(), c_within.max()) > 998:
         raise CityTooLargeError(districts=int(d_order.max() + 1))
     rural = _share(kinds == "farmland", network, community) > 0.5
     village = _share(kinds == "village", network, community) > 0.3

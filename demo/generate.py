@@ -20,7 +20,7 @@ from demo.sizes import size_named
 from demo.tables_out import TableFile, employer_table, write_excel
 
 #: Raised whenever the same seed gives other bytes than before, so that kept cities are made anew.
-EDITION = 4
+EDITION = 5
 MANIFEST = "manifest.json"
 Progress = Callable[[str, float], None]
 

@@ -19,7 +19,8 @@ _PIECE = 14
 def parcels(plots: Shapes, roads: Shapes, road_kind: Texts) -> Shapes:
     """The plots without the ground of the streets; a plot that streets swallow whole becomes empty."""
     wide = np.isin(road_kind, ("motorway", "primary", "secondary", "tertiary", "rail"))
-    lines, kind = _chopped(roads[wide], road_kind[wide])
+    lines, line = chopped(roads[wide])
+    kind = road_kind[wide][line]
     strips = shapely.buffer(lines, [HALF_WIDTH_M[name] for name in kind], quad_segs=2)
     rest = shapely.buffer(plots, -1.9, join_style="mitre")
     tree = shapely.STRtree(strips)
@@ -29,8 +30,9 @@ def parcels(plots: Shapes, roads: Shapes, road_kind: Texts) -> Shapes:
     return _largest_part(rest)
 
 
-def _chopped(lines: Shapes, kind: Texts) -> tuple[Shapes, Texts]:
-    """The lines in pieces of a few segments, so that a strip meets only its neighbours."""
+def chopped(lines: Shapes) -> tuple[Shapes, Ints]:
+    """The lines in pieces of a few segments, in their order, so that what is near meets only what is near; and the
+    line each piece is of."""
     xy, owner = shapely.get_coordinates(lines, return_index=True)
     place = np.arange(len(owner)) - np.searchsorted(owner, owner, side="left")
     segment = np.flatnonzero(owner[:-1] == owner[1:])
@@ -40,7 +42,7 @@ def _chopped(lines: Shapes, kind: Texts) -> tuple[Shapes, Texts]:
     vertex = np.repeat(segment, 1 + starts.astype(np.int64)) + 1
     piece = np.repeat(group, 1 + starts.astype(np.int64))
     vertex[np.append(True, piece[1:] != piece[:-1])] -= 1
-    return shapes_of(shapely.linestrings(xy[vertex], indices=piece)), kind[owner[segment[starts]]]
+    return shapes_of(shapely.linestrings(xy[vertex], indices=piece)), owner[segment[starts]]
 
 
 def _rounds(one: Ints, many: Ints) -> list[tuple[Ints, Ints]]:

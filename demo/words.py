@@ -39,15 +39,23 @@ class Namer:
         pairs = [(a + b, joined_pinyin(p, q)) for a, p in first for b, q in last if a != b]
         self._roots = [pairs[i] for i in rng.permutation(len(pairs))]
         self._next = 0
+        sides = list(words["sides"].items())
+        self._turns = [
+            (),
+            *((side,) for side in sides),
+            *((one, two) for one in sides for two in sides if one != two),
+        ]
         self._words = words
 
     def roots(self, count: int) -> list[tuple[str, str]]:
-        """`count` place names of two characters with Pinyin; numbered onwards when the lists are used up."""
+        """`count` place names with Pinyin: of two characters first, then with one or two of direction behind."""
         given = []
         for number in range(self._next, self._next + count):
             zh, en = self._roots[number % len(self._roots)]
             again = number // len(self._roots)
-            given.append((zh + "二三四五六七八九"[again - 1], f"{en} {again + 1}") if again else (zh, en))
+            for sign, pinyin in self._turns[again]:
+                zh, en = zh + sign, en + pinyin
+            given.append((zh, en))
         self._next += count
         return given
 
