@@ -42,6 +42,12 @@ class DbSettings(BaseSettings):
         pattern=r"^[a-z_][a-z0-9_]{0,62}$",
         description="HEXWARD_DATABASE: name of the database inside the private cluster.",
     )
+    patience_s: float = Field(
+        default=60,
+        ge=0,
+        le=86_400,
+        description="HEXWARD_PATIENCE_S: seconds a load waits for a database that went away before it gives up.",
+    )
     pool_size: int = Field(
         default=12, ge=1, le=200, description="HEXWARD_POOL_SIZE: open connections kept per role."
     )

@@ -25,6 +25,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -37,6 +38,7 @@ from sqlalchemy.orm import Session
 from db.copy import copy_frame
 from db.engine import raw_copy
 from db.errors import HexwardError
+from db.settings import DbSettings
 from intake.city import Source
 from intake.errors import IntakeError
 from intake.findings import REJECTED
@@ -374,15 +376,17 @@ def connection_lost(problem: BaseException) -> bool:
 def with_patience(
     attempt: Callable[[], _T],
     *,
-    waits_s: Sequence[float] = (1, 2, 5, 10, 30),
+    waits_s: Sequence[float] | None = None,
     tell: Callable[[DatabaseGone, float], None] | None = None,
     sleep: Callable[[float], None] = time.sleep,
 ) -> _T:
     """Call ``attempt`` until it ends otherwise than by ``DatabaseGone``, waiting longer each time.
 
+    ``waits_s`` are seconds; without them, as long as the setting ``HEXWARD_PATIENCE_S`` says.
+
     ``tell`` hears of each failure and how long the wait is. Raises the last ``DatabaseGone``.
     """
-    for wait in waits_s:
+    for wait in _waits(DbSettings().patience_s) if waits_s is None else waits_s:
         try:
             return _attempted(attempt)
         except DatabaseGone as gone:
@@ -390,6 +394,21 @@ def with_patience(
                 tell(gone, wait)
             sleep(wait)
     return _attempted(attempt)
+
+
+def _waits(altogether_s: float) -> list[float]:
+    """Waits that grow up to 30 seconds and add up to ``altogether_s`` at most.
+
+    >>> _waits(60), _waits(0)
+    ([1.0, 2.0, 5.0, 10.0, 30.0], [])
+    """
+    waits: list[float] = []
+    growing = chain((1.0, 2.0, 5.0, 10.0), repeat(30.0))
+    for wait in growing:
+        if sum(waits) + wait > altogether_s:
+            break
+        waits.append(wait)
+    return waits
 
 
 def _attempted(attempt: Callable[[], _T]) -> _T:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
@@ -88,11 +89,13 @@ def main() -> None:
     except KeyboardInterrupt:
         typer.echo(say(language(), "cli.interrupted"), err=True)
         sys.exit(130)
-    except Exception as problem:
+    except OSError as problem:
+        _stop(*_of_a_file(problem))
+    except Exception as problem:  # noqa: BLE001 - the last word about a defect must not quote a person's data
         code = _database_code(problem)
-        if code is None:
-            raise
-        _stop(code, {})
+        if code is not None:
+            _stop(code, {})
+        _defect(problem)
 
 
 def _quiet_logs() -> None:
@@ -100,6 +103,26 @@ def _quiet_logs() -> None:
     from api import logs
 
     logs.configure("WARNING")
+
+
+def _of_a_file(problem: OSError) -> tuple[str, dict[str, Any]]:
+    """The code and parameters of trouble with a file or folder: no rights, a full disk, a folder that is not there."""
+    file = str(problem.filename or "?")
+    if problem.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "cluster.disk_full", {"folder": file}
+    if problem.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return "cluster.no_rights", {"folder": file}
+    return "cli.file_trouble", {"file": file, "detail": problem.strerror or type(problem).__name__}
+
+
+def _defect(problem: Exception) -> NoReturn:
+    """A fault of the program itself: its kind and place; the whole of it, which may quote data, only when asked for."""
+    from api import logs
+
+    if os.environ.get("HEXWARD_TRACEBACK") == "1":
+        raise problem
+    told = logs.describe(problem)
+    _stop("cli.defect", {"kind": told["error"], "at": " < ".join(reversed(told["at"][-4:]))})
 
 
 def _stop(code: str, params: dict[str, Any]) -> NoReturn:
