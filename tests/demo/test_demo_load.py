@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import orjson
 from sqlalchemy import Engine, text
 
 from api import loading
+from demo.city_file import city_file
 from demo.generate import generate
 from intake.city import load_city
 
@@ -44,3 +48,30 @@ def test_a_spoiled_town_loads_and_its_flaws_are_found(tmp_path: Path, database_e
     for source in ("people", "dwellings", "employers", "employment", "schooling"):
         assert by_source[source].rejected > 0, source
         assert by_source[source].accepted > 0.9 * by_source[source].read, source
+
+
+def test_the_load_command_generates_what_is_missing_first(database: str, tmp_path: Path) -> None:
+    toml = tmp_path / "demo.toml"
+    toml.write_text(city_file('[demo]\nsize = "town"\nseed = 4\nfolder = "made"'), encoding="utf-8")
+    command = [
+        sys.executable,
+        "-c",
+        "from api.cli import main; main()",
+        "load",
+        str(toml),
+        "--only",
+        "city",
+        "--lang",
+        "en",
+    ]
+    done = subprocess.run(
+        command,
+        env=os.environ | {"DATABASE_URL": database},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    assert orjson.loads((tmp_path / "made" / "manifest.json").read_bytes())["seed"] == 4
+    assert "city" in done.stdout
