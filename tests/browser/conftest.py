@@ -15,18 +15,12 @@ from pathlib import Path
 from typing import IO, Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request
 
 from db import testing
 
 PROJECT = Path(__file__).resolve().parents[2]
-CHROMIUM = os.environ.get("HEXWARD_CHROMIUM", "/usr/bin/chromium")
 START_SECONDS = 300
-ARGUMENTS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-    "--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage",
-    "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist",
-]  # fmt: skip
 
 
 def _lines(stream: IO[str], into: queue.Queue[str | None]) -> None:
@@ -85,15 +79,6 @@ def demo_url(template_db: str) -> Iterator[str]:
         reader.join(10)
         server.stdout.close()
         testing.drop(database)
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    """One headless Chromium for all tests."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 @dataclass

@@ -10,6 +10,7 @@ import pytest
 import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from grid import cells as c
 from grid import lattice
@@ -83,17 +84,18 @@ def test_points_outside_the_rectangle_and_off_the_globe() -> None:
         indexer.cells([1.0, 2.0], [1.0])
 
 
-def test_a_city_on_two_faces_falls_back_and_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_city_on_two_faces_falls_back_and_says_so() -> None:
     middle = (
         lattice.faces()[0][0] + lattice.faces()[0][np.argsort(lattice.faces()[0] @ lattice.faces()[0][0])[-2]]
     )
     lng = float(np.rad2deg(np.arctan2(middle[1], middle[0])))
     lat = float(np.rad2deg(np.arctan2(middle[2], np.hypot(middle[0], middle[1]))))
     bounds = (lng - 0.2, lat - 0.2, lng + 0.2, lat + 0.2)
-    indexer = c.CellIndexer.for_bounds(bounds, 10)
+    with capture_logs() as said:
+        indexer = c.CellIndexer.for_bounds(bounds, 10)
     assert indexer.method == "library"
     assert "two icosahedron faces" in (indexer.reason or "")
-    assert "cells.library_fallback" in capsys.readouterr().out
+    assert "cells.library_fallback" in [entry["event"] for entry in said]
     x, y = scatter(bounds, 20_000)
     np.testing.assert_array_equal(indexer.cells(x, y), library(x, y, 10))
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import io
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from maps import assets
 from maps.errors import BadGeographyError, LeafletMissingError, MapTooLargeError
@@ -20,25 +18,13 @@ from maps.one_file import script_json
 from maps.palettes import rgb, sequential
 from tests.maps.town import MALICIOUS
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 OUT = Path(__file__).parents[1] / "browser" / "out"
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    assert CHROMIUM, "Chromium is not installed"
-    with sync_playwright() as playwright:
-        made = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
-        )
-        yield made
-        made.close()
-
-
-def opened(browser: Browser, path: Path) -> tuple[Page, list[str], list[str]]:
+def opened(chromium: Browser, path: Path) -> tuple[Page, list[str], list[str]]:
     """The page, every address it asked for besides itself, and every error it reported."""
-    context = browser.new_context(viewport={"width": 1024, "height": 768}, offline=True)
+    context = chromium.new_context(viewport={"width": 1024, "height": 768}, offline=True)
     page = context.new_page()
     asked: list[str] = []
     errors: list[str] = []
@@ -63,11 +49,11 @@ def colours(page: Page, save: str) -> set[tuple[int, int, int]]:
 
 
 @pytest.mark.parametrize(("lang", "title"), [("zh-CN", "常住居民"), ("en", "Residents")])
-def test_opens_without_any_network(as_role, browser, tmp_path, lang, title):
+def test_opens_without_any_network(as_role, chromium, tmp_path, lang, title):
     session, viewer = as_role("steward")
     path = tmp_path / "map.html"
     one_file_map(session, viewer, "residents", resolution=10, lang=lang).save(str(path))
-    page, outside, errors = opened(browser, path)
+    page, outside, errors = opened(chromium, path)
     assert outside == []
     assert errors == []
     assert page.title() == title
@@ -82,11 +68,11 @@ def test_opens_without_any_network(as_role, browser, tmp_path, lang, title):
         assert any(np.abs(np.array(c) - wanted).max() < 50 for c in seen)
 
 
-def test_hover_says_the_figure(as_role, browser, tmp_path, town):
+def test_hover_says_the_figure(as_role, chromium, tmp_path, town):
     session, viewer = as_role("steward")
     path = tmp_path / "map.html"
     one_file_map(session, viewer, "residents", "area", level=0, lang="en").save(str(path))
-    page, outside, errors = opened(browser, path)
+    page, outside, errors = opened(chromium, path)
     page.mouse.move(500, 380)
     page.mouse.move(512, 384)
     page.wait_for_selector(".leaflet-tooltip b")
@@ -96,11 +82,11 @@ def test_hover_says_the_figure(as_role, browser, tmp_path, town):
     assert outside == errors == []
 
 
-def test_names_are_text_and_never_markup(as_role, browser, tmp_path):
+def test_names_are_text_and_never_markup(as_role, chromium, tmp_path):
     session, viewer = as_role("steward")
     path = tmp_path / "map.html"
     one_file_map(session, viewer, "residents", "area", level=2).save(str(path))
-    page, outside, errors = opened(browser, path)
+    page, outside, errors = opened(chromium, path)
     assert page.locator("b", has_text="光明").count() == 0
     page.evaluate("() => 1")
     labels = page.locator(".hx-label").all_inner_texts()
@@ -109,11 +95,11 @@ def test_names_are_text_and_never_markup(as_role, browser, tmp_path):
     assert outside == errors == []
 
 
-def test_withheld_is_hatched_and_counted(as_role, browser, tmp_path):
+def test_withheld_is_hatched_and_counted(as_role, chromium, tmp_path):
     session, viewer = as_role("analyst")
     path = tmp_path / "map.html"
     one_file_map(session, viewer, "floating", resolution=10, lang="en").save(str(path))
-    page, outside, errors = opened(browser, path)
+    page, outside, errors = opened(chromium, path)
     legend = page.locator(".hx-legend").inner_text()
     assert "Withheld" in legend
     assert "below 13 withheld" in legend
