@@ -56,7 +56,7 @@ def suite(
     """Run the whole suite; what follows ``--`` goes to pytest, and then only pytest runs."""
     console = Console(stderr=False, highlight=False)
     count = workers or os.cpu_count() or 2
-    pytest = [sys.executable, "-m", "pytest", "-n", str(count), "--dist", "loadgroup", *context.args]
+    pytest = [sys.executable, "-m", "pytest", "-n", str(count), "--dist", "loadfile", *context.args]
     failed = []
     if not context.args:
         failed = [

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import pytest
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.xdist_group("nyc")]
+pytestmark = [pytest.mark.acceptance]
 
 LOTS = {  # rows, dwelling units, people, r10 cells, r9 parents, repeated lots
     "lots-mn": (42_227, 944_903, 1_694_251, 3_048, 557, 1),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.xdist_group("shenzhen")]
+pytestmark = [pytest.mark.acceptance]
 
 
 def test_all_districts_and_sub_districts_are_loaded(shenzhen):

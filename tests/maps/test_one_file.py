@@ -18,7 +18,7 @@ from maps.one_file import script_json
 from maps.palettes import rgb, sequential
 from tests.maps.town import MALICIOUS
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.browser]
 OUT = Path(__file__).parents[1] / "browser" / "out"
 
 

@@ -23,7 +23,11 @@ def problems(made: dict) -> list[str]:
             pytest.fail("the front end's packages are not installed")
         pytest.skip("the front end's packages are not installed")
     told = subprocess.run(
-        [node, str(HERE / "validate_style.mjs")], input=json.dumps(made), capture_output=True, text=True, check=True
+        [node, str(HERE / "validate_style.mjs")],
+        input=json.dumps(made),
+        capture_output=True,
+        text=True,
+        check=True,
     )
     return json.loads(told.stdout)
 
