@@ -24,7 +24,7 @@ class DemoAccount:
     role: str
     account: str
     name: dict[str, str]
-    place: str
+    place: dict[str, str]
 
 
 def ensure(session: Session) -> list[DemoAccount]:
@@ -32,24 +32,32 @@ def ensure(session: Session) -> list[DemoAccount]:
     grids, community = _lively_patch(session)
     district = session.execute(
         text(
-            """SELECT d.id, d.name FROM geo.area c JOIN geo.area d ON d.id = ANY(c.path) AND d.level = 1
+            """SELECT d.id, d.name AS zh, coalesce(d.name_en, d.name) AS en, c.name AS community_zh,
+                 coalesce(c.name_en, c.name) AS community_en
+               FROM geo.area c JOIN geo.area d ON d.id = ANY(c.path) AND d.level = 1
                WHERE c.id = :id"""
         ),
         {"id": community},
     ).one_or_none()
-    codes = session.execute(
-        text("SELECT string_agg(code, ', ' ORDER BY code) FROM geo.grid WHERE id = ANY(:ids)"), {"ids": grids}
-    ).scalar()
-    city = session.execute(text("SELECT name ->> 'zh' FROM ops.city")).scalar()
-    given: dict[str, tuple[list[int], list[int], str]] = {
-        "officer": ([], grids, codes or ""),
-        "manager": ([] if district is None else [district.id], [], "" if district is None else district.name),
-        "analyst": ([], [], city or ""),
+    city = session.execute(text("SELECT name FROM ops.city")).scalar()
+    patch, whole = {"zh": "", "en": ""}, {"zh": "", "en": ""}
+    if district is not None:
+        whole = {"zh": district.zh, "en": district.en}
+        patch = {
+            "zh": f"{district.community_zh}的 {len(grids)} 个网格",
+            "en": f"{len(grids)} grids of {district.community_en}",
+        }
+    given: dict[str, tuple[list[int], list[int], dict[str, str]]] = {
+        "officer": ([], grids, patch),
+        "manager": ([] if district is None else [district.id], [], whole),
+        "analyst": ([], [], city or {"zh": "", "en": ""}),
     }
     return [_account(session, role, *given[role]) for role in PEOPLE]
 
 
-def _account(session: Session, role: str, areas: list[int], grids: list[int], place: str) -> DemoAccount:
+def _account(
+    session: Session, role: str, areas: list[int], grids: list[int], place: dict[str, str]
+) -> DemoAccount:
     account, zh, en = PEOPLE[role]
     row = session.execute(
         text(

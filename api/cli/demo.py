@@ -53,7 +53,7 @@ def demo(
     with write_session(db.engine.engine("owner")) as session:
         people = demo_accounts.ensure(session)
     if bound is not None:
-        run(bound, demo_accounts=True, ready=lambda url: _ready(url, people))
+        run(bound, demo_accounts=True, quiet=True, ready=lambda url: _ready(url, people))
 
 
 def _tell_step(key: str) -> None:
@@ -95,5 +95,5 @@ def _ready(url: str, people: list[demo_accounts.DemoAccount]) -> None:
     for lang in ("zh-CN", "en"):
         typer.echo("\n" + say(lang, "cli.demo_ready", url=url))
         for person in people:
-            typer.echo(f"   {person.name[lang[:2]]}  ·  {person.account}  ·  {person.place}")
+            typer.echo(f"   {person.name[lang[:2]]}  ·  {person.account}  ·  {person.place[lang[:2]]}")
     tell("cli.serving", url=url)

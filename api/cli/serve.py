@@ -71,9 +71,16 @@ def configuration(application: FastAPI) -> uvicorn.Config:
 
 
 def run(
-    bound: socket.socket, *, demo_accounts: bool = False, ready: Callable[[str], None] | None = None
+    bound: socket.socket,
+    *,
+    demo_accounts: bool = False,
+    quiet: bool = False,
+    ready: Callable[[str], None] | None = None,
 ) -> None:
-    """Serve on ``bound`` until stopped; ``ready`` is told the address once connections are answered."""
+    """Serve on ``bound`` until stopped; ``ready`` is told the address once connections are answered.
+
+    ``quiet`` logs troubles only, so that what a newcomer must read stays on the screen; a level that was set wins.
+    """
     import uvicorn
 
     from api.app import create_app
@@ -83,7 +90,8 @@ def run(
     settings = ApiSettings()
     if demo_accounts:
         settings = settings.model_copy(update={"demo_accounts": True})
-    configure(settings.log_level)
+    chosen = "log_level" in settings.model_fields_set or not quiet
+    configure(settings.log_level if chosen else "WARNING")
     host, port = bound.getsockname()[:2]
     if host not in settings.hosts and host not in ("0.0.0.0", "::"):  # noqa: S104 - compared, not bound
         settings = settings.model_copy(update={"hosts": (*settings.hosts, host)})
