@@ -24,6 +24,7 @@ def create_app(settings: ApiSettings | None = None, engines: Engines | None = No
         owner=db.engine.engine("owner"),
         app=db.engine.engine("app"),
         pub_reader=db.engine.engine("pub_reader"),
+        builder=db.engine.engine("stat_builder"),
     )
     state = State(settings, engines, Metrics())
 

@@ -14,15 +14,21 @@ from api.settings import ApiSettings
 
 @dataclass(frozen=True)
 class Engines:
-    """One engine a database role. ``owner`` serves sign-in and corrected loads only; requests read as the others."""
+    """One engine a database role. ``owner`` serves sign-in and corrected loads only; requests read as the others.
+
+    ``builder``: the statistics builder, who counts a past day of a unit after the caller's own session has shown
+    that the unit is the caller's duty. Without it only the kept months answer.
+    """
 
     owner: Engine
     app: Engine
     pub_reader: Engine
+    builder: Engine | None = None
 
     def by_role(self) -> dict[str, Engine]:
         """Engines under the names the metrics show."""
-        return {"owner": self.owner, "app": self.app, "pub_reader": self.pub_reader}
+        found = {"owner": self.owner, "app": self.app, "pub_reader": self.pub_reader}
+        return found if self.builder is None else {**found, "stat_builder": self.builder}
 
     def dispose(self) -> None:
         """Close every idle connection."""

@@ -17,6 +17,7 @@ from population.statistics.indicators import SERIES, age_bands, band_label, indu
 if TYPE_CHECKING:
     from datetime import date
 
+    from sqlalchemy import Engine
     from sqlalchemy.orm import Session
 
     from maps.viewer import Viewer
@@ -36,21 +37,29 @@ CROWDING_ROOMS: Final = ("ppr_le1", "ppr_1_2", "ppr_gt2", "ppr_unknown")
 
 
 def dashboard(
-    session: Session, viewer: Viewer, kind: str, unit_id: str, at: date | None = None
+    session: Session,
+    viewer: Viewer,
+    kind: str,
+    unit_id: str,
+    at: date | None = None,
+    *,
+    builder: Engine | None = None,
 ) -> dict[str, Any]:
     """The whole dashboard of a unit as the API states it.
 
     ``kind`` is "area", "grid" or "cell", ``unit_id`` the id in its address; ``at`` a day (None: today's state).
+    ``builder`` counts a past day for a viewer on duty (``maps.past``); without it the kept months answer.
     Figures outside the viewer's territory are the published ones; ``exactness`` says which were used. Raises
     UnitNotFoundError, OutsideHistoryError.
     """
     reuse_plans(session)
     unit = find(session, viewer, kind, unit_id)
-    when = moment(state(session, viewer), at)
-    if when.month is None:
+    stands = state(session, viewer)
+    when = moment(stands, at)
+    if at is None or when.month is None:
         found = (facts(session, viewer, unit), facts(session, viewer, unit.parent) if unit.parent else None)
     else:
-        found = past.facts(session, viewer, unit, when)
+        when, found = past.facts(session, viewer, unit, past.Asked(at, when, stands, builder))
     return _Dashboard(session, viewer, unit, found, when).as_json()
 
 
@@ -75,6 +84,7 @@ class _Dashboard:
             "unit": self.unit.as_json(),
             "as_of": self.when.as_of.isoformat(),
             "exactness": self.own.exactness,
+            "basis": self.when.basis,
             "key_figures": self._key_figures(),
             "pyramid": self._pyramid(),
             "tenure": self._parts(TENURE),
@@ -118,7 +128,7 @@ class _Dashboard:
     def _change(self, name: str) -> float | None:
         """The figure less the one at the end of the month before."""
         layer = self.layers[name]
-        this_month = self.when.month or self.when.as_of.replace(day=1)
+        this_month = self.when.as_of.replace(day=1)
         before = [m for m in self.months if m["month"] < this_month]
         if not before or not layer.has_history:
             return None

@@ -47,6 +47,7 @@ _WORDS: Final[dict[str, dict[str, str]]] = {
     "area": {"zh": "区域编号", "en": "Area"},
     "code": {"zh": "代码", "en": "Code"},
     "name": {"zh": "名称", "en": "Name"},
+    "name_en": {"zh": "英文名称", "en": "English name"},
     "withheld": {"zh": "不予公布", "en": "Withheld"},
     "moe": {"zh": "误差范围", "en": "Margin of error"},
     "as_of": {"zh": "日期", "en": "Date"},
@@ -183,7 +184,7 @@ def layer_table(
     frame = layer_frame(session, viewer, found)
     layer = found.layer
     unit = in_language(layer.unit, lang)
-    named = [c for c in ("code", "name") if c in frame.columns]
+    named = [c for c in ("code", "name", "name_en") if c in frame.columns]
     headings = [word(geography, lang), *(word(c, lang) for c in named)]
     headings.append(f"{in_language(layer.title, lang)} ({unit})" if unit else in_language(layer.title, lang))
     headings += [word("withheld", lang), *([word("moe", lang)] if found.moe is not None else [])]

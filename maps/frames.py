@@ -11,6 +11,7 @@ import shapely
 from sqlalchemy import text
 
 from grid.cells import outlines
+from grid.names import english_sql
 from maps import cells
 from maps.catalogue import catalogue
 from maps.legend import places_for
@@ -51,7 +52,7 @@ def found_values(
 
 
 def layer_frame(session: Session, viewer: Viewer, found: LayerValues) -> gpd.GeoDataFrame:
-    """``found`` with outlines: value, withheld, and for areas and grids code and name; CRS EPSG:4326.
+    """``found`` with outlines: value, withheld, and for areas and grids code, name and name_en; CRS EPSG:4326.
 
     Index: cell id (15 digits), named "cell"; else the area's or grid's number. ``attrs`` names layer, unit and day.
     """
@@ -62,7 +63,7 @@ def layer_frame(session: Session, viewer: Viewer, found: LayerValues) -> gpd.Geo
     else:
         index = pd.Index(found.ids, name=geography)
         names = _names(session, viewer, found)
-        columns |= {key: [row[i] for row in names] for i, key in enumerate(("code", "name"))}
+        columns |= {key: [row[i] for row in names] for i, key in enumerate(("code", "name", "name_en"))}
     columns |= {"value": found.values, "withheld": found.withheld}
     if found.moe is not None:
         columns["moe"] = found.moe
@@ -91,12 +92,17 @@ def _outlines(session: Session, viewer: Viewer, found: LayerValues) -> NDArray[n
     return out
 
 
-def _names(session: Session, viewer: Viewer, found: LayerValues) -> list[tuple[str | None, str | None]]:
+def _names(session: Session, viewer: Viewer, found: LayerValues) -> list[tuple[str | None, ...]]:
+    geo = viewer.schema("geo")
+    area = found.places.geography == "area"
+    names_en = "p.name_en" if area else english_sql("p", "a")
+    above = "" if area else f" LEFT JOIN {geo}.area a ON a.id = p.area_id"
     rows = session.execute(
         text(
-            f"SELECT id, code, name FROM {viewer.schema('geo')}.{found.places.geography} WHERE id = ANY(:ids)"  # noqa: S608
+            f"SELECT p.id, p.code, p.name, {names_en} AS name_en"  # noqa: S608
+            f" FROM {geo}.{found.places.geography} p{above} WHERE p.id = ANY(:ids)"
         ),
         {"ids": found.ids.tolist()},
     )
-    by_id = {row.id: (row.code, row.name) for row in rows}
-    return [by_id.get(i, (None, None)) for i in found.ids.tolist()]
+    by_id = {row.id: (row.code, row.name, row.name_en) for row in rows}
+    return [by_id.get(i, (None, None, None)) for i in found.ids.tolist()]

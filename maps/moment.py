@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from sqlalchemy import text
 
@@ -29,10 +29,14 @@ class State:
 
 @dataclass(frozen=True)
 class Moment:
-    """``as_of``: the day the figures are for; ``month``: first day of the kept month, None for today's figures."""
+    """``as_of``: the day the figures are for; ``month``: first day of the kept month, None for today's figures.
+
+    ``basis``: whether everything is known of that day, or only what is kept of month ends.
+    """
 
     as_of: date
     month: date | None
+    basis: Literal["day", "month"] = "day"
 
 
 def state(session: Session, viewer: Viewer) -> State:
@@ -74,15 +78,17 @@ def month_before(day: date) -> date:
 
 
 def moment(stands: State, at: date | None) -> Moment:
-    """Which figures answer for the day ``at``: today's from ``as_of`` on, else the last month ended by then.
+    """Which figures answer for the day ``at``: today's on ``as_of``, else the last month ended by then.
 
-    Raises OutsideHistoryError for a day before the first kept month's end.
+    Raises OutsideHistoryError for a day after ``as_of``, or before the first kept month's end.
     """
-    if at is None or at >= stands.as_of:
+    if at is None or at == stands.as_of:
         return Moment(stands.as_of, None)
+    if at > stands.as_of:
+        raise OutsideHistoryError(date=at, first=stands.first_month, last=stands.as_of)
     month = month_before(at)
     if stands.first_month is None or month < stands.first_month:
         raise OutsideHistoryError(date=at, first=stands.first_month, last=stands.as_of)
     if stands.last_month is not None:
         month = min(month, stands.last_month)
-    return Moment(month_end(month), month)
+    return Moment(month_end(month), month, "month")

@@ -9,6 +9,7 @@ import numpy as np
 import shapely
 from sqlalchemy import text
 
+from grid.names import english_sql
 from maps import mvt
 from maps.memory import Memory
 from maps.tilemath import Tile, to_unit
@@ -86,19 +87,22 @@ def outlines(
 
 
 def _read(session: Session, viewer: Viewer, places: Places, key: tuple[Any, ...]) -> Outlines:
-    where = ["valid_to IS NULL", "geom IS NOT NULL"]
+    where = ["p.valid_to IS NULL", "p.geom IS NOT NULL"]
     params: dict[str, Any] = {}
     if places.geography == "area":
-        where.append("level = :level")
+        where.append("p.level = :level")
         params["level"] = places.level
     if places.bbox is not None:
-        where.append("geom && ST_MakeEnvelope(:w, :s, :e, :n, 4326)")
+        where.append("p.geom && ST_MakeEnvelope(:w, :s, :e, :n, 4326)")
         params |= dict(zip(("w", "s", "e", "n"), places.bbox, strict=True))
-    names_en = "name_en" if places.geography == "area" else "NULL"
+    geo = viewer.schema("geo")
+    area = places.geography == "area"
+    names_en = "p.name_en" if area else english_sql("p", "a")
+    above = "" if area else f" LEFT JOIN {geo}.area a ON a.id = p.area_id"
     rows = session.execute(
         text(
-            f"SELECT id, code, name, {names_en} AS name_en, ST_AsBinary(geom) AS geom"  # noqa: S608
-            f" FROM {viewer.schema('geo')}.{places.geography} WHERE {' AND '.join(where)} ORDER BY id"
+            f"SELECT p.id, p.code, p.name, {names_en} AS name_en, ST_AsBinary(p.geom) AS geom"  # noqa: S608
+            f" FROM {geo}.{places.geography} p{above} WHERE {' AND '.join(where)} ORDER BY p.id"
         ),
         params,
     ).all()

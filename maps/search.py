@@ -9,6 +9,7 @@ from h3ronpy.vector import coordinates_to_cells
 from sqlalchemy import text
 
 from grid.cells import outlines, resolution_of
+from grid.names import english_sql
 from maps.errors import UnitNotFoundError
 from maps.territory import base_resolution
 from maps.units import cell_number
@@ -62,17 +63,20 @@ def _areas(session: Session, viewer: Viewer, words: str, limit: int) -> list[dic
 
 
 def _grids(session: Session, viewer: Viewer, words: str, limit: int) -> list[dict[str, Any]]:
-    geo = viewer.schema("geo")
+    geo, english = viewer.schema("geo"), english_sql("p", "a")
+    # only words with Latin letters are looked for in the derived names: all else is found by the index
+    named = f" OR {english} ILIKE :inside" if any("a" <= c <= "z" for c in words.lower()) else ""
     rows = session.execute(
         text(
-            f"""SELECT p.id, p.code, p.name, {_BOX}, {_PATH.format(geo=geo, ids="a.path", own="0")} AS path
+            f"""SELECT p.id, p.code, p.name, {english} AS name_en, {_BOX},
+            {_PATH.format(geo=geo, ids="a.path", own="0")} AS path
             FROM {geo}.grid p LEFT JOIN {geo}.area a ON a.id = p.area_id
-            WHERE p.valid_to IS NULL AND (p.name || ' ' || p.code) ILIKE :inside
-            ORDER BY (p.code = :words) DESC, p.code LIMIT :most"""  # noqa: S608
+            WHERE p.valid_to IS NULL AND ((p.name || ' ' || p.code) ILIKE :inside{named})
+            ORDER BY (p.code = :words OR lower({english}) = lower(:words)) DESC NULLS LAST, p.code LIMIT :most"""  # noqa: S608
         ),
         {"inside": f"%{_like(words)}%", "begins": f"{_like(words)}%", "words": words, "most": limit},
     )
-    return [_result("grid", row, None, None) for row in rows]
+    return [_result("grid", row, row.name_en, None) for row in rows]
 
 
 def _cell(session: Session, viewer: Viewer, words: str) -> list[dict[str, Any]]:
@@ -121,15 +125,18 @@ def at_point(session: Session, viewer: Viewer, lng: float, lat: float) -> dict[s
     resolution = base_resolution(session, viewer)
     cell = np.asarray(coordinates_to_cells(np.array([lat]), np.array([lng]), resolution), dtype=np.uint64)
     point = {"lng": lng, "lat": lat}
-    where = "WHERE valid_to IS NULL AND ST_Covers(geom, ST_SetSRID(ST_MakePoint(:lng, :lat), 4326))"
+    where = "WHERE p.valid_to IS NULL AND ST_Covers(p.geom, ST_SetSRID(ST_MakePoint(:lng, :lat), 4326))"
     grid = session.execute(
-        text(f"SELECT id, code, name FROM {geo}.grid {where} ORDER BY id LIMIT 1"),  # noqa: S608
+        text(
+            f"SELECT p.id, p.code, p.name, {english_sql('p', 'a')} AS name_en FROM {geo}.grid p"  # noqa: S608
+            f" LEFT JOIN {geo}.area a ON a.id = p.area_id {where} ORDER BY p.id LIMIT 1"
+        ),
         point,
     ).one_or_none()
     columns = "DISTINCT ON (level) id, code, name, name_en, level"
-    areas = session.execute(text(f"SELECT {columns} FROM {geo}.area {where} ORDER BY level, id"), point)  # noqa: S608
+    areas = session.execute(text(f"SELECT {columns} FROM {geo}.area p {where} ORDER BY level, id"), point)  # noqa: S608
     return {
         "cell": {"id": f"{int(cell[0]):x}", "resolution": resolution},
-        "grid": None if grid is None else {"id": str(grid.id), "code": grid.code, "name": grid.name},
+        "grid": None if grid is None else {**dict(grid._mapping), "id": str(grid.id)},
         "areas": [{**dict(row._mapping), "id": str(row.id)} for row in areas],
     }

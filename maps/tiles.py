@@ -118,7 +118,7 @@ def area_tile(
 def grid_tile(
     session: Session, viewer: Viewer, layer_id: str, tile: Tile, *, at: date | None = None
 ) -> bytes:
-    """Tile of the legal grids with layer "grids": id, code, name, v, w, mine; b"" below zoom 12."""
+    """Tile of the legal grids with layer "grids": id, code, name, name_en, v, w, mine; b"" below zoom 12."""
     if tile.z < GRID_MIN_ZOOM:
         return b""
     layer = catalogue(session, viewer).layer(layer_id)
@@ -140,7 +140,7 @@ def _polygon_layer(
         mvt.numbers("id", ids.astype(np.float64), np.ones(ids.size, dtype=bool)),
         mvt.texts("code", [shown.codes[i] for i in places]),
         mvt.texts("name", [shown.names[i] for i in places]),
-        *([mvt.texts("name_en", [shown.names_en[i] for i in places])] if kind == "area" else []),
+        mvt.texts("name_en", [shown.names_en[i] for i in places]),
         *_figures(values, withheld),
         mvt.flags("mine", own_places(session, viewer, kind, ids), zero=True),
     ]

@@ -13,6 +13,7 @@ from sqlalchemy import text
 
 from grid.cells import outlines, resolution_of
 from grid.cells import parent as parent_cells
+from grid.names import english_sql
 from maps.errors import UnitNotFoundError
 from maps.territory import base_resolution
 
@@ -114,7 +115,7 @@ def _grid(session: Session, viewer: Viewer, grid_id: int) -> Unit:
     geo = viewer.schema("geo")
     row = session.execute(
         text(
-            f"SELECT p.id, p.code, p.name, p.area_m2, {_SHAPE},"  # noqa: S608
+            f"SELECT p.id, p.code, p.name, {english_sql('p', 'a')} AS name_en, p.area_m2, {_SHAPE},"  # noqa: S608
             f" {_UP.format(geo=geo, path='a.path', own='0')}"
             f" FROM {geo}.grid p JOIN {geo}.area a ON a.id = p.area_id WHERE p.id = :id"
         ),
@@ -123,7 +124,7 @@ def _grid(session: Session, viewer: Viewer, grid_id: int) -> Unit:
     if row is None:
         raise UnitNotFoundError(kind="grid", id=str(grid_id))
     return Unit(
-        "grid", row.id, str(row.id), row.code, row.name, None, None, None, row.area_m2,
+        "grid", row.id, str(row.id), row.code, row.name, row.name_en, None, None, row.area_m2,
         _box(row.bbox), _shape(row.geometry), [_step(a) for a in row.above], _parent_area(row.above),
     )  # fmt: skip
 

@@ -14,6 +14,8 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from grid.names import english_sql
+
 
 @dataclass(frozen=True)
 class Acting:
@@ -76,7 +78,8 @@ def describe(session: Session, acting: Acting, *, published: bool) -> dict[str, 
     if not published:
         grids = session.execute(
             text(
-                f"""SELECT a.id, a.code, a.name, {_BOX.format("a")} FROM geo.grid a
+                f"""SELECT a.id, a.code, a.name, {english_sql("a", "up")} AS name_en, {_BOX.format("a")}
+                    FROM geo.grid a LEFT JOIN geo.area up ON up.id = a.area_id
                     WHERE a.id IN (SELECT grid_id FROM ops.my_territory()) ORDER BY a.code"""  # noqa: S608
             )
         ).mappings()

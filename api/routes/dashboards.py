@@ -27,7 +27,9 @@ def dashboard(
 ) -> Response:
     """Key figures, pyramid, tenure, crowding, industries, series and comparison of one unit."""
     with access.audited("dashboard", kind=kind, unit=unit_id, date=day) as opened:
-        found = make_dashboard(opened.session, opened.viewer, kind, unit_id, day)
+        found = make_dashboard(
+            opened.session, opened.viewer, kind, unit_id, day, builder=access.state.engines.builder
+        )
     return own_json(request, found)
 
 
@@ -43,7 +45,9 @@ def export(
 ) -> Response:
     """The dashboard's figures as one table."""
     with access.audited("dashboard", "export", kind=kind, unit=unit_id, form=form, date=day) as opened:
-        found = make_dashboard(opened.session, opened.viewer, kind, unit_id, day)
+        found = make_dashboard(
+            opened.session, opened.viewer, kind, unit_id, day, builder=access.state.engines.builder
+        )
         made = dashboard_table(found, language_of(request))
         body = made.csv() if form == "csv" else made.xlsx(language_of(request))
     return download(body, f"{kind}-{unit_id}.{form}", exports.MEDIA[form])

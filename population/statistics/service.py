@@ -12,12 +12,13 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+import polars as pl
 from sqlalchemy import text
 
 from db.engine import raw_copy
 from db.errors import HexwardError
 from population.statistics import indicators
-from population.statistics.compute import COLUMN, SCALE, compute
+from population.statistics.compute import COLUMN, SCALE, Computed, compute
 from population.statistics.counted import days_of
 from population.statistics.indicators import AREA, FIGURES, NUMERIC_FIGURES, SERIES, Ratio, Words
 from population.statistics.rebuild import rebuild
@@ -163,12 +164,23 @@ def definitions() -> dict[str, Definition]:
     }
 
 
-def figures_as_of(session: Session, kind: UnitKind, unit_id: int, day: date) -> dict[str, Number]:
+@dataclass(frozen=True)
+class Within:
+    """A territory by the places it holds: ids of leaf areas and of legal grids."""
+
+    communities: frozenset[int]
+    grids: frozenset[int]
+
+
+def figures_as_of(
+    session: Session, kind: UnitKind, unit_id: int, day: date, within: Within | None = None
+) -> dict[str, Number]:
     """Figures of one unit on any day, computed from the episodes that the session may see.
 
     Dwellings, sexes and birth dates are as they are known now; residence, work, school, households and buildings are
     as they were on the day. A viewer limited to a territory does not see jobs that residents hold outside it, so
     their ``employed`` is counted too low here: authorise the unit, then ask with the statistics builder's session.
+    ``within`` counts only the places of a territory: a cell on its border gives its own part.
     """
     _check(kind)
     conn = raw_copy(session)
@@ -176,6 +188,10 @@ def figures_as_of(session: Session, kind: UnitKind, unit_id: int, day: date) -> 
     made = compute(register, days_of(day), strict=False)
     if not made.places.height:
         return _whole(None)
+    if within is not None:
+        own = pl.col("community").is_in(list(within.communities)) | pl.col("grid").is_in(list(within.grids))
+        kept = made.places.select(own.arg_true()).to_series().to_numpy()
+        made = Computed(made.places[kept], made.figures[kept])
     units = units_of(made.places, area_paths(conn))
     row = units.table.with_row_index("row").filter(unit_kind=kind, unit_id=unit_id)
     if not row.height:

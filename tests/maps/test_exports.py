@@ -22,8 +22,8 @@ def test_csv_opens_in_excel_and_runs_nothing(as_role, town):
     made = layer_table(session, viewer, "residents", "area", level=2, lang="zh-CN").csv()
     assert made.startswith(b"\xef\xbb\xbf")
     rows = list(csv.reader(io.StringIO(made.decode("utf-8-sig"))))
-    assert rows[0] == ["区域编号", "代码", "名称", "常住居民 (人)", "不予公布"]
-    values = [int(row[3]) for row in rows[1:]]
+    assert rows[0] == ["区域编号", "代码", "名称", "英文名称", "常住居民 (人)", "不予公布"]
+    values = [int(row[4]) for row in rows[1:]]
     assert values == sorted(values, reverse=True)
     assert sum(values) == sum(town.total("residents", community=c) for c in (4, 5, 6, 7))
     names = [row[2] for row in rows[1:]]

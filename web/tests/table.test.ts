@@ -53,18 +53,18 @@ describe('Excel', () => {
 describe('tables of the server', () => {
   const grids: UnitTable = {
     title: 'Residents',
-    headings: ['Grid', 'Code', 'Name', 'Residents (people)', 'Withheld'],
+    headings: ['Grid', 'Code', 'Name', 'English name', 'Residents (people)', 'Withheld'],
     rows: [
-      [7, '110101001001001', '一格', 30, false],
-      [8, '110101001001002', '二格', null, true],
-      [9, '110101001001003', null, 10, false],
+      [7, '110101001001001', '一格', 'Hedong grid 1', 30, false],
+      [8, '110101001001002', '二格', null, null, true],
+      [9, '110101001001003', null, null, 10, false],
     ],
     about: [{ heading: 'Layer', text: 'Residents' }, { heading: 'As of', text: '2026-11-22' }],
   };
   it('are read with and without code and name', () => {
-    expect(unitRows(grids)[0]).toEqual({ id: 7, code: '110101001001001', name: '一格', value: 30, withheld: false });
+    expect(unitRows(grids)[0]).toEqual({ id: 7, code: '110101001001001', name: '一格', name_en: 'Hedong grid 1', value: 30, withheld: false });
     const cells = { ...grids, rows: [['8a40cc9a3aeffff', 3.5, false]] };
-    expect(unitRows(cells)[0]).toEqual({ id: '8a40cc9a3aeffff', code: null, name: null, value: 3.5, withheld: false });
+    expect(unitRows(cells)[0]).toEqual({ id: '8a40cc9a3aeffff', code: null, name: null, name_en: null, value: 3.5, withheld: false });
     expect(unitRows(null)).toEqual([]);
     expect(tableDay(grids)).toBe('2026-11-22');
   });

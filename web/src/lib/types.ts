@@ -38,7 +38,7 @@ export interface Territory {
   whole_city: boolean;
   bounds: Bounds | null;
   areas: { id: Id; code: string; name: string; name_en: string | null; level: number }[];
-  grids: { id: Id; code: string; name: string | null }[];
+  grids: { id: Id; code: string; name: string | null; name_en: string | null }[];
   /** Outline of the territory; null for the whole city. */
   geometry?: GeoJSON.Geometry | null;
 }

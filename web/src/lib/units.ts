@@ -5,6 +5,7 @@ export interface UnitRow {
   id: Id;
   code: string | null;
   name: string | null;
+  name_en: string | null;
   value: number | null;
   withheld: boolean;
 }
@@ -18,16 +19,17 @@ export interface UnitTable {
   about: { heading: string; text: string }[];
 }
 
-/** Cells have a text for an id, then figure and withheld; areas and grids a number, then code and name first. */
+/** Cells have a text for an id, then figure and withheld; areas and grids a number, then code, name and English name first. */
 export function unitRows(table: UnitTable | null): UnitRow[] {
   return (table?.rows ?? []).map((row) => {
     const [id, ...rest] = row;
-    const [code, name] = typeof id === 'string' ? [null, null] : rest.splice(0, 2);
+    const [code, name, nameEn] = typeof id === 'string' ? [null, null, null] : rest.splice(0, 3);
     const [value, withheld] = rest;
     return {
       id: typeof id === 'number' ? id : String(id),
       code: typeof code === 'string' ? code : null,
       name: typeof name === 'string' ? name : null,
+      name_en: typeof nameEn === 'string' ? nameEn : null,
       value: typeof value === 'number' ? value : null,
       withheld: withheld === true,
     };
