@@ -184,9 +184,7 @@ class _Filling:
 
     def _write_people(self, rows: pl.DataFrame) -> None:
         latest = rows.filter(pl.col("key").is_last_distinct()) if rows["key"].is_duplicated().any() else rows
-        copy_frame(
-            self.conn, "register.person", latest.select(pl.col("person_id").alias("id"), *_PERSON, "run_id")
-        )
+        self._copy("register.person", latest.select(pl.col("person_id").alias("id"), *_PERSON, "run_id"))
 
     def _write_households(self, rows: pl.DataFrame) -> None:
         rows = rows.filter(pl.col("household_key").is_not_null())

@@ -171,12 +171,18 @@ def _triples(made: Computed) -> list[NDArray[np.int64]]:
 
 
 def copy_fixed(conn: psycopg.Connection[Any], table: str, columns: list[NDArray[Any]]) -> None:
-    """COPY columns of fixed width without nulls (int32 also for dates, int64, 16-byte uuids) in the table's order."""
+    """COPY columns of fixed width without nulls (int32 also for dates, int64, 16-byte uuids) in the table's order.
+
+    The table was truncated in this transaction, so its rows are written as frozen.
+    """
     layout: list[tuple[str, str]] = [("n", ">i2")]
     for i, column in enumerate(columns):
         kind = "V16" if column.dtype.kind == "V" else column.dtype.newbyteorder(">").str
         layout += [(f"l{i}", ">i4"), (f"v{i}", kind)]
-    with conn.cursor() as cursor, cursor.copy(f"COPY {table} FROM STDIN (FORMAT binary)") as copy:
+    with (
+        conn.cursor() as cursor,
+        cursor.copy(f"COPY {table} FROM STDIN (FORMAT binary, FREEZE true)") as copy,
+    ):
         copy.write(HEADER)
         for start in range(0, len(columns[0]), ROWS_A_CHUNK):
             part = [column[start : start + ROWS_A_CHUNK] for column in columns]
