@@ -19,6 +19,7 @@ ELSEWHERE = {
     "HEXWARD_LANG": "language of the command line: zh-CN or en; without it LC_ALL and LANG decide.",
     "HEXWARD_PYTHON": "the Python that `./hexward` makes its virtual environment with.",
     "HEXWARD_CHROMIUM": "the browser of the browser tests.",
+    "HEXWARD_TRACEBACK": "1: a defect ends with its whole traceback, which may quote data, instead of a message.",
     "HEXWARD_TOKEN": "session token with which a notebook signs in instead of a password.",
 }
 
