@@ -54,7 +54,7 @@ def test_today_lists_the_officers_grids_with_the_figures_of_the_server(visit: Vi
     opened = visit()
     opened.enter("officer")
     table = opened.get("/api/layers/residents/table.json?geography=grid")
-    figures = {str(row[0]): row[3] for row in table["rows"]}
+    figures = {str(row[0]): row[4] for row in table["rows"]}
     grids = opened.get("/api/session")["territory"]["grids"]
     entries = opened.page.get_by_test_id("today").locator("li")
     expect(entries).to_have_count(len(grids))
