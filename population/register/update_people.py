@@ -123,14 +123,18 @@ update staged_person s set verdict = case
 # The open episode before a new one ends where the new one begins; a corrected one gives way to its better version.
 _SUPERSEDE = """
 with old as (
-  update register.residence r set superseded_at = greatest(now(), r.recorded_at) from staged_person s
-  where r.person_id = s.person_id and r.superseded_at is null and (
-    (s.verdict = 'corrects' and r.valid_from = s."from")
-    or (s.verdict = 'new' and r.valid_to is null and r.valid_from < s."from"))
-  returning r.*, s.verdict, s."from" as next_from)
+  update register.residence r set superseded_at = greatest(now(), r.recorded_at)
+  where r.superseded_at is null and exists (
+    select from staged_person s where s.person_id = r.person_id and (
+      (s.verdict = 'corrects' and r.valid_from = s."from")
+      or (s.verdict = 'new' and r.valid_to is null and r.valid_from < s."from")))
+  returning r.*)
 select person_id, household_id, dwelling_id, cell, community_id, grid_id, status, permit, permit_until, valid_from,
-  min(next_from) as valid_to into temp table closing from old where verdict = 'new'
-group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
+  (select min(s."from") from staged_person s
+   where s.person_id = old.person_id and s.verdict = 'new' and s."from" > old.valid_from) as valid_to
+into temp table closing from old
+where not exists (select from staged_person s
+  where s.person_id = old.person_id and s.verdict = 'corrects' and s."from" = old.valid_from)
 """
 
 _INSERT = """

@@ -209,6 +209,42 @@ def test_a_move_closes_the_old_residence_and_keeps_it(filled):
     assert filled.kept_current()
 
 
+@pytest.mark.parametrize("turned", [False, True])  # the ended row before the one that follows it, and after
+def test_a_newer_file_tells_who_moved_who_left_and_who_came(filled, turned):
+    """The old row of a mover comes with its end and the new one beside it: one version of each is believed."""
+    moved = date(2026, 5, 1)
+    newer = [
+        {**PEOPLE[1], "to": moved},
+        {**PEOPLE[1], "dwelling_key": "D2", "household_key": "H2", "from": moved, "to": date(2026, 8, 1)},
+        {**PEOPLE[1], "dwelling_key": "D3", "household_key": "H3", "from": date(2026, 8, 1)},
+        {**PEOPLE[2], "to": date(2026, 6, 1)},
+        {**PEOPLE[3], "dwelling_key": "D4", "household_key": "H4", "from": moved, "to": date(2026, 8, 1)},
+        {**PEOPLE[3], "dwelling_key": "D5", "household_key": "H5", "from": date(2026, 8, 1)},
+        {**PEOPLE[4], "key": "P99", "id_number": number(BORN, 99), "from": moved},
+        *PEOPLE[5:],
+    ]
+    result = filled.load("persons", newer[::-1] if turned else newer)
+    assert (result.rejected_df.height, result.unchanged) == (0, len(PEOPLE[5:]))
+    told = filled.rows(
+        "select p.key, d.key, r.valid_from, r.valid_to from register.residence r"
+        " join register.person p on p.id = r.person_id join register.dwelling d on d.id = r.dwelling_id"
+        " where p.key = any(%s) and r.superseded_at is null order by 1, 3",
+        ["P1", "P2", "P3", "P99"],
+    )
+    begun = date(2020, 1, 1)
+    assert told == [
+        ("P1", "D1", begun, moved),
+        ("P1", "D2", moved, date(2026, 8, 1)),
+        ("P1", "D3", date(2026, 8, 1), None),
+        ("P2", "D2", begun, date(2026, 6, 1)),
+        ("P3", "D3", begun, moved),
+        ("P3", "D4", moved, date(2026, 8, 1)),
+        ("P3", "D5", date(2026, 8, 1), None),
+        ("P99", "D4", moved, None),
+    ]
+    assert filled.kept_current()
+
+
 def test_a_corrected_permit_supersedes_what_was_believed(filled):
     result = filled.load("persons", [{**PEOPLE[1], "permit": "valid"}])
     assert (result.updated, result.inserted) == (1, 0)
