@@ -306,3 +306,8 @@ def schema_for(source: Source) -> Schema:
     if source.kind == "areal":
         return schema_of(source)
     return (layer_schemas.SCHEMAS | REGISTER)[source.kind]
+
+
+def schema_of_kind(kind: str) -> Schema | None:
+    """The schema of every source of ``kind``; None where each source has its own."""
+    return (layer_schemas.SCHEMAS | REGISTER).get(kind)

@@ -14,7 +14,8 @@ from api import loading
 from api.words import say
 from db.errors import HexwardError
 from intake import rejected as rows_of
-from intake.city import load_city
+from intake.city import City, load_city
+from intake.schema import Field, Schema
 from intake.words import describe
 
 PAGE = 50
@@ -151,15 +152,51 @@ def load_corrected(owner: Engine, run_id: int, file: bytes, actor: str) -> list[
     """Load a corrected Excel file of the run's rejected rows. Raises what the load refuses, and ``CityFileGone``."""
     with Session(owner) as session, session.begin():
         source = run(session, run_id)["source"]
-        config = session.execute(text("SELECT config FROM ops.city")).scalar() or {}
-    toml = Path(config.get("toml") or "")
-    if not toml.is_file():
-        raise CityFileGone(file=toml.name)
+        city = _city(session)
     with tempfile.TemporaryDirectory(prefix="hexward-corrected-") as folder:
         path = Path(folder) / "corrected.xlsx"
         path.write_bytes(file)
         order = loading.Order(actor, only=source, corrected=path)
-        return loading.load_city(load_city(toml), order, engine=owner)
+        return loading.load_city(city, order, engine=owner)
+
+
+def _city(session: Session) -> City:
+    """The city as its file describes it now. Raises ``CityFileGone``."""
+    config = session.execute(text("SELECT config FROM ops.city")).scalar() or {}
+    toml = Path(config.get("toml") or "")
+    if not toml.is_file():
+        raise CityFileGone(file=toml.name)
+    return load_city(toml)
+
+
+def schema_of(session: Session, source: str) -> Schema:
+    """The fields that the columns of ``source``, loaded before, can be.
+
+    A table of figures has those of the city's file. Raises ``CityFileGone`` and what an unreadable file raises.
+    """
+    kind = session.execute(
+        text("SELECT kind FROM ops.import_run WHERE source = :s ORDER BY id DESC LIMIT 1"), {"s": source}
+    ).scalar()
+    known = loading.schema_of_kind(kind or "")
+    return known or loading.schema_for(_city(session).source(source))
+
+
+def field_names(schema: Schema) -> list[dict[str, Any]]:
+    """The fields as a person chooses among them: name, title in both languages, whether it must be there."""
+    return [
+        {"name": one.name, "title": {"zh": _chinese(one), "en": _english(one)}, "required": one.required}
+        for one in schema.fields
+        if one.type != "geometry"
+    ]
+
+
+def _chinese(one: Field) -> str:
+    return next((name for name in one.synonyms if any(c > "\u3400" for c in name)), one.name)
+
+
+def _english(one: Field) -> str:
+    said = one.name.replace("_", " ")
+    return said[:1].upper() + said[1:]
 
 
 def mapping(session: Session, source: str) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path
 from pydantic import BaseModel, Field
@@ -12,8 +12,9 @@ from starlette.responses import Response
 from api import runs
 from api.answers import json_answer
 from api.scope import Access
-from db.engine import write_session
+from db.engine import read_session, write_session
 from db.errors import HexwardError
+from intake.columns import remember_mapping
 from privacy import audit
 
 router = APIRouter(prefix="/api/sources", tags=["runs"])
@@ -42,12 +43,22 @@ def mapping(access: Access, source: Source) -> Response:
         found = runs.mapping(opened.session, source)
     if found["last_run"] is None and not found["corrected"]:
         raise UnknownSource(source=source)
-    return json_answer(found)
+    may = access.may("mapping", "change")
+    return json_answer(found | {"fields": _fields(access, source), "allowed": {"change": may}})
+
+
+def _fields(access: Access, source: str) -> list[dict[str, Any]]:
+    """The fields to choose from; none where the city's file cannot be read any more."""
+    with read_session(access.state.engines.owner) as session:
+        try:
+            return runs.field_names(runs.schema_of(session, source))
+        except HexwardError:
+            return []
 
 
 @router.put("/{source}/mapping")
 def correct_mapping(access: Access, source: Source, form: Corrected) -> Response:
-    """Replace what a person corrected; the next load of the source uses it."""
+    """Replace what a person corrected; the next load of the source uses it. 422: no such field, or twice."""
     with access.read("mapping", "change") as opened:
         actor = opened.acting
         purpose = opened.decision.purpose
@@ -69,12 +80,7 @@ def correct_mapping(access: Access, source: Source, form: Corrected) -> Response
             ),
             {"source": source},
         )
-        for header, field in form.columns.items():
-            session.execute(
-                text(
-                    """INSERT INTO ops.column_mapping (city_code, source, header, field, set_by)
-                       SELECT code, :source, :header, :field, :by FROM ops.city"""
-                ),
-                {"source": source, "header": header, "field": field, "by": actor.account},
-            )
+        code = session.execute(text("SELECT code FROM ops.city")).scalar_one()
+        schema = runs.schema_of(session, source)
+        remember_mapping(session, code, source, form.columns, set_by=actor.account, schema=schema)
     return mapping(access, source)

@@ -99,6 +99,12 @@ def test_a_corrected_mapping_is_kept_for_the_next_load(
         "备注": "",
     }
     assert browser("manager").get("/api/sources/people/mapping").status_code == 200
+    assert found["allowed"] == {"change": True}
+    assert {"name": "name", "title": {"zh": "姓名", "en": "Name"}, "required": False} in found["fields"]
+    for wrong in ({"备注": "no_such_field"}, {"备注": "name", "姓名": "name"}):
+        assert steward.put("/api/sources/people/mapping", json={"columns": wrong}).status_code == 422
+    assert steward.get("/api/sources/people/mapping").json()["corrected"] == found["corrected"]
+    assert browser("manager").get("/api/sources/people/mapping").json()["allowed"] == {"change": False}
     refused = browser("manager").put("/api/sources/people/mapping", json={"columns": {"a": "b"}})
     assert refused.status_code == 403
     with read_session(owner) as session:
