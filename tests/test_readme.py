@@ -24,7 +24,7 @@ def _city(name: str) -> str:
 
 def _figures(name: str) -> list[str]:
     table = re.findall(r"^\| `[a-z]+`.*$", _text(name).split("hexward bench")[-1], flags=re.MULTILINE)
-    return re.findall(r"\d[\d.,]*", " ".join(table))
+    return re.findall(r"\d+\.\d+", " ".join(table))
 
 
 @pytest.mark.parametrize("name", READMES)
