@@ -53,7 +53,7 @@ WHERE e.{place} = :key AND e.superseded_at IS NULL AND e.valid_from <= :day
   AND (e.valid_to IS NULL OR e.valid_to > :day)
 GROUP BY 1"""
 _SERIES = """
-WITH m AS (SELECT month::date, (month + interval '1 month')::date - 1 AS day
+WITH m AS (SELECT month::date, least((month + interval '1 month')::date - 1, :day) AS day
   FROM generate_series(date_trunc('month', CAST(:day AS timestamp)) - interval '35 months',
                        date_trunc('month', CAST(:day AS timestamp)), interval '1 month') AS g(month)),
 r AS MATERIALIZED (SELECT person_id, status, valid_from, valid_to FROM register.residence
