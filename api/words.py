@@ -1,4 +1,7 @@
-"""Words for people: errors and command-line texts in every language, one flat file a language."""
+"""Words for people: errors and command-line texts in every language.
+
+One flat file a language, and beside it a folder with one flat file a subject; no key stands twice.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,13 @@ def words(language: str) -> dict[str, str]:
     >>> words("en")["title.404"]
     'Not found'
     """
-    return dict(json.loads((_FOLDER / f"{language}.json").read_text(encoding="utf-8")))
+    found: dict[str, str] = {}
+    for file in (_FOLDER / f"{language}.json", *sorted((_FOLDER / language).glob("*.json"))):
+        more = dict(json.loads(file.read_text(encoding="utf-8")))
+        if doubled := sorted(found.keys() & more):
+            raise ValueError(f"{file.name}: {doubled[0]} stands in another file already")
+        found |= more
+    return found
 
 
 class _Holes(dict[str, Any]):

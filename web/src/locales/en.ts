@@ -1,3 +1,10 @@
+import { access } from './en/access';
+import { audit } from './en/audit';
+import { people } from './en/people';
+import { review } from './en/review';
+import { search } from './en/search';
+import { work } from './en/work';
+
 /** Every word of the app in English. The type of this table is the list of keys: a key missing elsewhere fails the type check. */
 export const en = {
   'state.loading': 'Loading',
@@ -279,4 +286,10 @@ export const en = {
   'keys.open': 'Open the unit',
   'keys.close': 'Close the dashboard',
   'keys.zoom': 'Zoom the map',
+  ...people,
+  ...review,
+  ...access,
+  ...work,
+  ...search,
+  ...audit,
 };

@@ -1,6 +1,12 @@
-/** 界面的全部中文文字；缺少或多出的键不能通过类型检查。 */
 import type { en } from './en';
+import { access } from './zh-CN/access';
+import { audit } from './zh-CN/audit';
+import { people } from './zh-CN/people';
+import { review } from './zh-CN/review';
+import { search } from './zh-CN/search';
+import { work } from './zh-CN/work';
 
+/** 界面的全部中文文字；缺少或多出的键不能通过类型检查。 */
 export const zhCN: Record<keyof typeof en, string> = {
   'state.loading': '正在加载',
   'state.failed': '没有成功',
@@ -281,4 +287,10 @@ export const zhCN: Record<keyof typeof en, string> = {
   'keys.open': '打开所选单元',
   'keys.close': '关闭详情',
   'keys.zoom': '缩放地图',
+  ...people,
+  ...review,
+  ...access,
+  ...work,
+  ...search,
+  ...audit,
 };

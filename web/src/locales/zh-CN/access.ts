@@ -1,0 +1,2 @@
+/** Words of access. */
+export const access = {} as const;

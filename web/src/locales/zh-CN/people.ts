@@ -1,0 +1,2 @@
+/** Words of people. */
+export const people = {} as const;

@@ -1,0 +1,2 @@
+/** Words of work. */
+export const work = {} as const;
