@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any
+from uuid import UUID
 
 from fastapi import Depends, Request
 from sqlalchemy import Engine
@@ -32,6 +33,16 @@ class Opened:
     acting: Acting
     decision: Decision
     viewer: Viewer
+    _concerned: list[UUID] = field(default_factory=list)
+    _noted: dict[str, Any] = field(default_factory=dict)
+
+    def concerns(self, *persons: UUID) -> None:
+        """Say whom the answer names, once it is known; the audit row of the transaction will carry it."""
+        self._concerned.extend(persons)
+
+    def note(self, **params: Any) -> None:
+        """Add to what the audit row says of the look, once it is known: a kind, a count; never personal data."""
+        self._noted.update(params)
 
 
 class Scopes:
@@ -63,7 +74,7 @@ class Scopes:
                 resource=resource,
                 purpose=opened.decision.purpose,
                 territory="whole city" if opened.acting.whole_city else opened.acting.territory,
-                params=params,
+                params={**params, **opened._noted},
             )
 
     @contextmanager

@@ -20,6 +20,7 @@ from grid.place import Placer
 from grid.service import propose_grids
 from intake.city import City
 from intake.runs import DatabaseGone, connection_lost, with_patience
+from population.register import searchable
 from population.register.places import find_places
 from population.statistics.areal_tables import respread
 from population.statistics.rebuild import rebuild
@@ -27,7 +28,7 @@ from population.statistics.rebuild import rebuild
 if TYPE_CHECKING:
     Connection = psycopg.Connection[Any]
 
-STEPS = ("root", "grids", "crosswalk", "places", "weights", "statistics", "areal")
+STEPS = ("root", "grids", "crosswalk", "places", "weights", "statistics", "areal", "search")
 """In the order in which they are done."""
 
 _AFTER = {
@@ -43,7 +44,7 @@ def mark(conn: Connection, kind: str, changed: bool, rebuild_needed: bool) -> No
     """Note in the open transaction what a loaded source of ``kind`` makes necessary."""
     steps = list(_AFTER.get(kind, ())) if changed else []
     if rebuild_needed:
-        steps.append("statistics")
+        steps += ["statistics", *(["search"] if kind == "persons" else [])]
     _add(conn, steps)
 
 
@@ -77,8 +78,10 @@ class Settling:
         self._do("weights", "areal")
 
     def finish(self) -> None:
-        """Everything that is noted."""
+        """Everything that is noted, and the telephone numbers that changed."""
         self._do(*STEPS)
+        with write_session(self.engine) as session:
+            searchable.catch_up(raw_copy(session))
 
     def _do(self, *steps: str) -> None:
         for step in STEPS:
@@ -121,7 +124,7 @@ class Settling:
     def _places(self, conn: Connection) -> None:
         _, counting = find_places(conn, Placer.for_city(conn))
         if counting:
-            _add(conn, ["statistics"])
+            _add(conn, ["statistics", "search"])
 
     def _weights(self, conn: Connection) -> None:
         crosswalk.weigh_dwellings(conn)
@@ -131,3 +134,6 @@ class Settling:
 
     def _areal(self, conn: Connection) -> None:
         respread(conn)
+
+    def _search(self, conn: Connection) -> None:
+        searchable.fill(conn)

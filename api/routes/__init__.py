@@ -4,10 +4,23 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
-from api.routes import basemap, city, dashboards, health, layers, places, runs, session, sources, tiles
+from api.routes import (
+    basemap,
+    city,
+    dashboards,
+    health,
+    layers,
+    people_search,
+    places,
+    runs,
+    session,
+    sources,
+    tiles,
+)
 
 
 def install(app: FastAPI) -> None:
     """Give ``app`` every route."""
+    app.include_router(people_search.router)  # before /api/people/{id}
     for module in (health, city, session, basemap, layers, tiles, places, dashboards, runs, sources):
         app.include_router(module.router)

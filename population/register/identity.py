@@ -113,10 +113,22 @@ class Vault:
             stored.name, [None if one is None else self._open(one) for one in stored], dtype=pl.String
         )
 
+    def phone_numbers(self, blocks: NDArray[np.uint8]) -> NDArray[np.uint64]:
+        """Telephone numbers of up to 17 digits from their blocks (n, 16), which stand after the first byte stored.
+
+        Raises IdentityKeyError when the key is another.
+        """
+        opened = np.frombuffer(_ecb(self.phones, blocks.tobytes(), False), dtype=">u8").reshape(-1, 2)
+        if opened[:, 1].any():
+            raise IdentityKeyError(bytes=32)
+        return opened[:, 0].astype(np.uint64)
+
     def _open(self, stored: bytes) -> str:
         kind, body = stored[0], stored[1:]
         if kind == _TEXT:
             return self._open_text(body)
+        if len(body) != 16:
+            raise IdentityKeyError(bytes=len(body))
         value, rest = np.frombuffer(
             _ecb(self.numbers if kind == _RESIDENT else self.phones, body, False), dtype=">u8"
         )

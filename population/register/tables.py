@@ -181,3 +181,40 @@ class Schooling(Valid, Base):
     stage: Mapped[str]
     changes_on: Mapped[date | None]
     counted: Mapped[Packed]
+
+
+class Reading(Base):
+    """How a character is read in pinyin, its simplified form, and what it is read as in a surname alone."""
+
+    __tablename__ = "reading"
+    piece: Mapped[str] = mapped_column(Text(collation="C"), primary_key=True)
+    simple: Mapped[str]
+    pinyin: Mapped[str]
+    surname: Mapped[str | None]
+
+
+class PersonSearch(Base):
+    """What a person who lives here now is found by; written by triggers and by ``population.register.searchable``."""
+
+    __tablename__ = "person_search"
+    person_id: Mapped[UUID] = mapped_column(primary_key=True)
+    name: Mapped[str | None]
+    folded: Mapped[str | None] = mapped_column(Text(collation="C"))
+    fuzzy: Mapped[str | None] = mapped_column(Text(collation="C"))
+    initials: Mapped[str | None] = mapped_column(Text(collation="C"))
+    given_key: Mapped[Whole | None]
+    outer_key: Mapped[Whole | None]
+    phone_tail: Mapped[Whole | None]
+    phone_key: Mapped[int | None]
+    community_id: Mapped[int | None]
+    grid_id: Mapped[int | None]
+    building_id: Mapped[int | None]
+    dwelling_id: Mapped[int | None]
+    until: Mapped[date | None]
+
+
+class SearchDue(Base):
+    """Persons whose telephone number has to be hashed anew."""
+
+    __tablename__ = "search_due"
+    person_id: Mapped[UUID] = mapped_column(primary_key=True)
