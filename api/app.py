@@ -25,6 +25,7 @@ def create_app(settings: ApiSettings | None = None, engines: Engines | None = No
         app=db.engine.engine("app"),
         pub_reader=db.engine.engine("pub_reader"),
         builder=db.engine.engine("stat_builder"),
+        auditor=db.engine.engine("auditor"),
     )
     state = State(settings, engines, Metrics())
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Annotated, Any
@@ -61,12 +61,17 @@ class Scopes:
             yield opened
 
     @contextmanager
-    def audited(self, resource: str, action: str = "view", **params: Any) -> Iterator[Opened]:
+    def audited(
+        self, resource: str, action: str = "view", *, persons: Iterable[UUID] = (), **params: Any
+    ) -> Iterator[Opened]:
         """A transaction whose last act is the audit row; it is committed before the route returns anything.
 
-        ``params`` say what was looked at (unit, layer, date), never whom.
+        ``params`` say what was looked at (unit, layer, date). Whom it concerned stands in ``persons`` (ids of the
+        register), or is added by ``opened.concerns(...)`` where only the query tells: every person whose data the
+        answer names. By it the auditor finds who looked at whom, and a resident the looks at the own record.
         """
         with self._open(resource, action, read_only=False) as opened:
+            opened.concerns(*persons)
             yield opened
             audit.append(
                 opened.session,
@@ -75,6 +80,7 @@ class Scopes:
                 purpose=opened.decision.purpose,
                 territory="whole city" if opened.acting.whole_city else opened.acting.territory,
                 params={**params, **opened._noted},
+                persons=opened._concerned,
             )
 
     @contextmanager
@@ -154,8 +160,11 @@ class Scopes:
             raise
 
     def _engine(self, decision: Decision) -> Engine:
-        """Exact figures and records through the role with row-level security; all else through ``pub`` only."""
+        """Exact figures and records through the role with row-level security; the trail through the auditor's;
+        all else through ``pub`` only."""
         engines = self.state.engines
+        if decision.resource == "audit" and engines.auditor is not None:
+            return engines.auditor
         return engines.app if decision.figures == "duty" else engines.pub_reader
 
     def _touch(self) -> None:

@@ -17,18 +17,21 @@ class Engines:
     """One engine a database role. ``owner`` serves sign-in and corrected loads only; requests read as the others.
 
     ``builder``: the statistics builder, who counts a past day of a unit after the caller's own session has shown
-    that the unit is the caller's duty. Without it only the kept months answer.
+    that the unit is the caller's duty. Without it only the kept months answer. ``auditor``: reads the
+    audit trail and nothing else.
     """
 
     owner: Engine
     app: Engine
     pub_reader: Engine
     builder: Engine | None = None
+    auditor: Engine | None = None
 
     def by_role(self) -> dict[str, Engine]:
         """Engines under the names the metrics show."""
         found = {"owner": self.owner, "app": self.app, "pub_reader": self.pub_reader}
-        return found if self.builder is None else {**found, "stat_builder": self.builder}
+        more = {"stat_builder": self.builder, "auditor": self.auditor}
+        return found | {name: engine for name, engine in more.items() if engine is not None}
 
     def dispose(self) -> None:
         """Close every idle connection."""

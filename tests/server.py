@@ -52,6 +52,7 @@ def serve(city: SmallCity, settings: ApiSettings) -> Iterator[Served]:
         app=make_engine(city.address("app"), 4),
         pub_reader=make_engine(city.address("pub_reader"), 4),
         builder=make_engine(city.address("stat_builder"), 2),
+        auditor=make_engine(city.address("auditor"), 2),
     )
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.bind(("127.0.0.1", 0))

@@ -6,7 +6,8 @@ import typer
 from sqlalchemy import text
 
 import db.engine
-from api.cli import tell
+from api.cli import language, tell
+from api.words import say
 from db.engine import read_session
 from db.errors import HexwardError
 from privacy.audit import first_broken
@@ -27,7 +28,7 @@ def verify() -> None:
         broken = first_broken(session)
         events = session.execute(text("SELECT count(*) FROM audit.event")).scalar_one()
     if broken is not None:
-        raise ChainBroken(id=broken.id)
+        raise ChainBroken(id=broken.id, why=say(language(), f"audit.broken.{broken.why}"))
     tell("cli.audit_whole", events=events)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
@@ -93,7 +93,12 @@ def table(
 ) -> Response:
     """The figures of a map as a table; CSV and Excel are safe against formulas in names."""
     action = "view" if form == "json" else "export"
-    said = {"layer": layer_id, "geography": places.geography, "form": form, "date": places.day}
+    said: dict[str, Any] = {
+        "layer": layer_id,
+        "geography": places.geography,
+        "form": form,
+        "date": places.day,
+    }
     with access.audited("table", action, **said) as opened:
         found = exports.layer_table(
             opened.session,
@@ -117,7 +122,12 @@ def export(
     *, access: Access, layer_id: str, form: Literal["geojson", "gpkg", "parquet"], places: Places, box: Box
 ) -> Response:
     """The figures with their outlines, for QGIS and GDAL."""
-    said = {"layer": layer_id, "geography": places.geography, "form": form, "date": places.day}
+    said: dict[str, Any] = {
+        "layer": layer_id,
+        "geography": places.geography,
+        "form": form,
+        "date": places.day,
+    }
     with access.audited("table", "export", **said) as opened:
         body = exports.layer_file(
             opened.session,
