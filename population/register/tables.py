@@ -11,9 +11,9 @@ from decimal import Decimal
 from typing import Annotated, Any, ClassVar
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Double, ForeignKey, Integer, MetaData, Numeric, SmallInteger, Text
+from sqlalchemy import BigInteger, Double, ForeignKey, Integer, MetaData, Numeric, SmallInteger, Text, Uuid
 from sqlalchemy import text as sql
-from sqlalchemy.dialects.postgresql import CHAR, REAL, TIMESTAMP
+from sqlalchemy.dialects.postgresql import ARRAY, CHAR, JSONB, REAL, TIMESTAMP
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 Small = Annotated[int, mapped_column(SmallInteger)]
@@ -56,6 +56,23 @@ class Recorded:
     counted: Mapped[Packed]
 
 
+class Confirmed:
+    """When somebody last saw that the record is right, and who: ``officer``, or a source's name."""
+
+    confirmed_on: Mapped[date | None]
+    confirmed_source: Mapped[str | None]
+
+
+class Bitemporal:
+    """An episode: from when to when it holds, when the register came to know it, what corrected it."""
+
+    valid_from: Mapped[date]
+    valid_to: Mapped[date | None]
+    recorded_at: Mapped[Moment] = mapped_column(server_default=sql("now()"))
+    superseded_at: Mapped[Moment | None]
+    run_id: Mapped[int | None]
+
+
 class Building(Placed, Valid, Base):
     """A building or lot; where a source has only counts, they are its own figures."""
 
@@ -79,7 +96,7 @@ class Building(Placed, Valid, Base):
     counted_residents: Mapped[Decimal] = mapped_column(Numeric(16, 6), server_default=sql("0"))
 
 
-class Dwelling(Placed, Valid, Base):
+class Dwelling(Placed, Valid, Confirmed, Base):
     """A home: flat, house, room of a dormitory."""
 
     __tablename__ = "dwelling"
@@ -109,7 +126,7 @@ class Household(Placed, Valid, Base):
     changes_on: Mapped[date | None]
 
 
-class Person(Valid, Base):
+class Person(Valid, Confirmed, Base):
     """A person; the ID number only encrypted and as a keyed hash (``identity``)."""
 
     __tablename__ = "person"
@@ -122,9 +139,12 @@ class Person(Valid, Base):
     id_number_hash: Mapped[bytes | None]
     phone_enc: Mapped[bytes | None]
     origin_code: Mapped[str | None]
+    phone_hash: Mapped[bytes | None]
+    end_reason: Mapped[str | None]
+    merged_into: Mapped[UUID | None] = mapped_column(ForeignKey("register.person.id"))
 
 
-class Residence(Placed, Recorded, Base):
+class Residence(Placed, Recorded, Confirmed, Base):
     """An episode of living somewhere: registered here, or floating with or without a permit."""
 
     __tablename__ = "residence"
@@ -157,7 +177,7 @@ class Employer(Placed, Valid, Base):
     counted: Mapped[Packed]
 
 
-class Employment(Placed, Recorded, Base):
+class Employment(Placed, Recorded, Confirmed, Base):
     """An episode of work at an employer, counted at the employer's place."""
 
     __tablename__ = "employment"
@@ -171,7 +191,7 @@ class Employment(Placed, Recorded, Base):
     run_id: Mapped[int | None]
 
 
-class Schooling(Valid, Base):
+class Schooling(Valid, Confirmed, Base):
     """A time at a school."""
 
     __tablename__ = "schooling"
@@ -181,6 +201,8 @@ class Schooling(Valid, Base):
     stage: Mapped[str]
     changes_on: Mapped[date | None]
     counted: Mapped[Packed]
+    recorded_at: Mapped[Moment] = mapped_column(server_default=sql("now()"))
+    superseded_at: Mapped[Moment | None]
 
 
 class Reading(Base):
@@ -218,3 +240,80 @@ class SearchDue(Base):
 
     __tablename__ = "search_due"
     person_id: Mapped[UUID] = mapped_column(primary_key=True)
+
+
+class Tenancy(Bitemporal, Base):
+    """By what right a household has its dwelling."""
+
+    __tablename__ = "tenancy"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    dwelling_id: Mapped[int] = mapped_column(ForeignKey("register.dwelling.id"))
+    household_id: Mapped[UUID | None] = mapped_column(ForeignKey("register.household.id"))
+    tenure: Mapped[str]
+
+
+class Insurance(Bitemporal, Base):
+    """A time of being covered by one social insurance."""
+
+    __tablename__ = "insurance"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    person_id: Mapped[UUID] = mapped_column(ForeignKey("register.person.id"))
+    kind: Mapped[str]
+    employer_id: Mapped[int | None] = mapped_column(ForeignKey("register.employer.id"))
+
+
+class Permit(Bitemporal, Base):
+    """A residence permit and when it was last endorsed."""
+
+    __tablename__ = "permit"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    person_id: Mapped[UUID] = mapped_column(ForeignKey("register.person.id"))
+    kind: Mapped[str] = mapped_column(server_default=sql("'residence_permit'::text"))
+    number_enc: Mapped[bytes | None]
+    endorsed_on: Mapped[date | None]
+
+
+class Act(Base):
+    """One deed of one person at one moment; undone as one."""
+
+    __tablename__ = "act"
+    id: Mapped[UUID] = mapped_column(primary_key=True, server_default=sql("gen_random_uuid()"))
+    kind: Mapped[str]
+    at: Mapped[Moment] = mapped_column(server_default=sql("clock_timestamp()"))
+    actor_id: Mapped[UUID | None]
+    role: Mapped[str]
+    purpose: Mapped[str]
+    person_ids: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid), server_default=sql("'{}'::uuid[]"))
+    from_grid_id: Mapped[int | None]
+    to_grid_id: Mapped[int | None]
+    from_community_id: Mapped[int | None]
+    to_community_id: Mapped[int | None]
+    params: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=sql("'{}'::jsonb"))
+    undoes: Mapped[UUID | None] = mapped_column(ForeignKey("register.act.id"), unique=True)
+    undone_by: Mapped[UUID | None] = mapped_column(ForeignKey("register.act.id"))
+
+
+class ActChange(Base):
+    """One row that an act wrote: its columns before and after (None: was not, or is no longer, there)."""
+
+    __tablename__ = "act_change"
+    act_id: Mapped[UUID] = mapped_column(ForeignKey("register.act.id"), primary_key=True)
+    seq: Mapped[Small] = mapped_column(primary_key=True)
+    table_name: Mapped[str]
+    row_id: Mapped[str]
+    before: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    after: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+
+
+class Notice(Base):
+    """Tells the officer of a grid of an act that was done in another."""
+
+    __tablename__ = "notice"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    grid_id: Mapped[int | None]
+    community_id: Mapped[int | None]
+    act_id: Mapped[UUID] = mapped_column(ForeignKey("register.act.id"))
+    kind: Mapped[str]
+    created_at: Mapped[Moment] = mapped_column(server_default=sql("clock_timestamp()"))
+    seen_at: Mapped[Moment | None]
+    seen_by: Mapped[UUID | None]

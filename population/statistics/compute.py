@@ -172,6 +172,8 @@ def _count_rows(
     )
     for table in ("building", "dwelling", "household", "employer", "schooling"):
         begins, ends = register[table]["valid_from"], register[table]["valid_to"]
+        if table == "schooling":
+            ends = np.where(register[table]["superseded"], begins, ends)
         made.changes[table] = counted.next_change(begins, ends, today)
         made.counted[table] = counted.holds(begins, ends, today).astype(np.int32)
     employs = np.zeros(len(employer["id"]), np.bool_)

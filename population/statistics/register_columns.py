@@ -111,6 +111,7 @@ TABLES: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "person": ("uuid", "t.person_id"),
         **_VALID,
         **_STORED,
+        "superseded": ("i2", "(t.superseded_at IS NOT NULL)::integer"),
     },
 }
 _FLAGS: Final = ("superseded", "floating", "collective", "insured")

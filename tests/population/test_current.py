@@ -213,6 +213,12 @@ def test_no_two_residences_at_once(conn: Conn) -> None:
         conn.execute(insert, (person, "2022-01-01", None))
 
 
+# Tables from which no figure is made; a new table is counted unless it is named here.
+NOT_COUNTED = {
+    "tenancy", "insurance", "permit", "act", "act_change", "notice", "reading", "person_search", "search_due",
+}  # fmt: skip
+
+
 def test_every_table_of_the_register_is_watched(conn: Conn) -> None:
     """A table added to the register without triggers would drift in silence."""
     tables = {
@@ -226,9 +232,11 @@ def test_every_table_of_the_register_is_watched(conn: Conn) -> None:
         watched[table].add(name)
     common = {"a_one_writer", "a_refuse_truncate", "c_count_update"}
     full = common | {"b_place", "c_count_insert", "c_count_delete"}
-    assert watched == {table: common if table == "person" else full for table in tables}
-    assert tables == {*COUNTED, "person"}
-    for table in tables:
+    counted = tables - NOT_COUNTED
+    assert counted == {*COUNTED, "person"}
+    for table in counted:
+        assert watched[table] >= (common if table == "person" else full), table
+    for table in counted:
         with pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState), conn.transaction():
             conn.execute(f"TRUNCATE register.{table} CASCADE")
 
