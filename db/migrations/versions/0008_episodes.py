@@ -9,8 +9,8 @@ from alembic import op
 
 from db.migrations.access import policies
 
-revision = "0007"
-down_revision = "0006"
+revision = "0008"
+down_revision = "0007"
 
 EPISODE = """valid_from date NOT NULL, valid_to date, CHECK (valid_to IS NULL OR valid_to > valid_from),
   recorded_at timestamptz NOT NULL DEFAULT now(), superseded_at timestamptz,
