@@ -15,6 +15,7 @@ from db.errors import HexwardError
 from privacy import audit, territory
 from privacy.access import policy
 
+DEPARTMENTS = ("education", "labour", "health_insurance", "housing", "civil_affairs", "public_security")
 _ACCOUNT = re.compile(r"[a-z0-9][a-z0-9._-]{1,63}")
 
 
@@ -33,18 +34,21 @@ def add(
     name_en: str,
     password: str | None,
     is_demo: bool = False,
+    department: str | None = None,
 ) -> UUID:
     """A new account. Only a demo account may be without a password. Raises ``AccountError``."""
     if not _ACCOUNT.fullmatch(account):
         raise AccountError("account.invalid", account=account)
     if role not in policy().roles:
         raise AccountError("account.role", role=role, roles=", ".join(policy().roles))
+    if (role == "department_reader") != (department in DEPARTMENTS):
+        raise AccountError("account.department", departments=", ".join(DEPARTMENTS))
     if not is_demo:
         _strong(password)
     made = session.execute(
         text(
-            """INSERT INTO ops."user" (account, name, role, password_hash, is_demo)
-               VALUES (:account, CAST(:name AS jsonb), :role, :hash, :demo)
+            """INSERT INTO ops."user" (account, name, role, password_hash, is_demo, department)
+               VALUES (:account, CAST(:name AS jsonb), :role, :hash, :demo, :department)
                ON CONFLICT (account) DO NOTHING RETURNING id"""
         ),
         {
@@ -53,6 +57,7 @@ def add(
             "role": role,
             "hash": hash_password(password) if password else None,
             "demo": is_demo,
+            "department": department,
         },
     ).scalar()
     if made is None:
@@ -107,8 +112,24 @@ def set_territory(session: Session, account: str, codes: list[str]) -> None:
         else:
             assert grid is not None
             grids.append(int(grid))
+    if grids or _above_community(session, areas):
+        role = session.execute(text('SELECT role FROM ops."user" WHERE id = :id'), {"id": who}).scalar()
+        if role == "community_manager":
+            raise AccountError("account.communities_only", codes=", ".join(codes))
     territory.grant(session, who, areas, grids)
     audit.write(session, "account.territory", account=account, resource="account", params={"codes": codes})
+
+
+def _above_community(session: Session, areas: list[int]) -> bool:
+    return bool(
+        session.execute(
+            text(
+                """SELECT EXISTS (SELECT 1 FROM geo.area WHERE id = ANY(:areas)
+                     AND level < (SELECT max(level) FROM geo.area_level))"""
+            ),
+            {"areas": areas},
+        ).scalar()
+    )
 
 
 def list_accounts(session: Session) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""The three people of a demo city: an officer with one lively patch, a manager with its district, an analyst."""
+"""The people of a demo city: an officer with one lively patch, a manager with its district, an analyst, and more."""
 
 from __future__ import annotations
 
@@ -14,7 +14,15 @@ PEOPLE = {
     "officer": ("demo.officer", "网格员 林晓燕（演示）", "Grid officer Lin Xiaoyan (demo)"),
     "manager": ("demo.manager", "片区负责人 周建国（演示）", "District manager Zhou Jianguo (demo)"),
     "analyst": ("demo.analyst", "分析员 沈怡（演示）", "Analyst Shen Yi (demo)"),
+    "community_manager": (
+        "demo.community",
+        "社区负责人 何秀兰（演示）",
+        "Community manager He Xiulan (demo)",
+    ),
+    "steward": ("demo.steward", "数据管理员 吴志远（演示）", "Data steward Wu Zhiyuan (demo)"),
+    "auditor": ("demo.auditor", "审计员 郑敏（演示）", "Auditor Zheng Min (demo)"),
 }
+FIRST = ("officer", "manager", "analyst")
 
 
 @dataclass(frozen=True)
@@ -28,7 +36,7 @@ class DemoAccount:
 
 
 def ensure(session: Session) -> list[DemoAccount]:
-    """Make the three accounts, or bring their territories up to date. ``session`` must be the owner's."""
+    """Make the accounts or bring their territories up to date. ``session`` must be the owner's."""
     grids, community = _lively_patch(session)
     district = session.execute(
         text(
@@ -40,9 +48,11 @@ def ensure(session: Session) -> list[DemoAccount]:
         {"id": community},
     ).one_or_none()
     city = session.execute(text("SELECT name FROM ops.city")).scalar()
-    patch, whole = {"zh": "", "en": ""}, {"zh": "", "en": ""}
+    nothing = {"zh": "", "en": ""}
+    patch, whole, below = nothing, nothing, nothing
     if district is not None:
         whole = {"zh": district.zh, "en": district.en}
+        below = {"zh": district.community_zh, "en": district.community_en}
         patch = {
             "zh": f"{district.community_zh}的 {len(grids)} 个网格",
             "en": f"{len(grids)} grids of {district.community_en}",
@@ -50,7 +60,10 @@ def ensure(session: Session) -> list[DemoAccount]:
     given: dict[str, tuple[list[int], list[int], dict[str, str]]] = {
         "officer": ([], grids, patch),
         "manager": ([] if district is None else [district.id], [], whole),
-        "analyst": ([], [], city or {"zh": "", "en": ""}),
+        "analyst": ([], [], city or nothing),
+        "community_manager": ([] if community is None else [community], [], below),
+        "steward": ([], [], city or nothing),
+        "auditor": ([], [], {"zh": "审计记录", "en": "the audit trail"}),
     }
     return [_account(session, role, *given[role]) for role in PEOPLE]
 

@@ -29,7 +29,9 @@ WEST, SOUTH, SIDE = 120.0, 30.0, 0.005
 PEOPLE = (20, 5, 40, 13, 12, 0, 30, 25)
 JOBS = (3, 14, 0, 20, 1, 15, 2, 9)
 PASSWORD = "correct horse battery staple"
-ROLES = ("officer", "manager", "analyst", "steward", "administrator", "auditor")
+ROLES = ("officer", "manager", "analyst", "steward", "administrator", "auditor", "community_manager",
+         "department_reader")  # fmt: skip
+DEMO = ("officer", "manager", "analyst", "steward", "auditor")
 AS_OF = date(2026, 11, 1)
 
 
@@ -216,9 +218,17 @@ def _accounts(connection: psycopg.Connection, city: SmallCity) -> None:
     hashed = signin.hash_password(PASSWORD)
     for role in ROLES:
         row = connection.execute(
-            """INSERT INTO ops."user" (account, name, role, password_hash, is_demo)
-               VALUES (%s, jsonb_build_object('zh', %s::text, 'en', %s::text), %s, %s, %s) RETURNING id""",
-            (role, role, role, role, hashed, role in ("officer", "manager", "analyst")),
+            """INSERT INTO ops."user" (account, name, role, password_hash, is_demo, department)
+               VALUES (%s, jsonb_build_object('zh', %s::text, 'en', %s::text), %s, %s, %s, %s) RETURNING id""",
+            (
+                role,
+                role,
+                role,
+                role,
+                hashed,
+                role in DEMO,
+                "education" if role == "department_reader" else None,
+            ),
         ).fetchone()
         assert row is not None
         city.users[role] = row[0]
@@ -261,6 +271,7 @@ def build(url: str) -> SmallCity:
     with write_session(engine) as session:
         territory.grant(session, city.users["officer"], [], city.grids[:2])
         territory.grant(session, city.users["manager"], [city.areas["330101"]], [])
+        territory.grant(session, city.users["community_manager"], [city.areas["330101001001"]], [])
     engine.dispose()
     return city
 

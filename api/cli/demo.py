@@ -91,9 +91,11 @@ def _load(folder: Path) -> None:
 
 
 def _ready(url: str, people: list[demo_accounts.DemoAccount]) -> None:
-    """The address and the three sign-ins, in both languages: whoever looks at the terminal must be able to go on."""
+    """The address and the sign-ins in both languages: whoever looks at the terminal must be able to go on."""
     for lang in ("zh-CN", "en"):
         typer.echo("\n" + say(lang, "cli.demo_ready", url=url))
-        for person in people:
+        for number, person in enumerate(people):
+            if number == len(demo_accounts.FIRST):
+                typer.echo(say(lang, "cli.demo_more_roles"))
             typer.echo(f"   {person.name[lang[:2]]}  ·  {person.account}  ·  {person.place[lang[:2]]}")
     tell("cli.serving", url=url)

@@ -12,6 +12,7 @@ from api import accounts
 from api.cli import language, tell
 from api.words import say
 from db.engine import write_session
+from privacy.access import policy
 
 app = typer.Typer(help="账号与辖区 / Accounts and territories", add_completion=False, no_args_is_help=True)
 
@@ -29,8 +30,12 @@ def add(
     *,
     account: Annotated[str, typer.Argument()],
     role: Annotated[
-        str, typer.Option(help="officer | manager | analyst | steward | administrator | auditor")
+        str,
+        typer.Option(help=" | ".join(policy().roles)),
     ],
+    department: Annotated[
+        str | None, typer.Option(help="部门（仅部门查询员）/ of a department reader")
+    ] = None,
     name_zh: Annotated[str, typer.Option(help="中文姓名 / name in Chinese")] = "",
     name_en: Annotated[str, typer.Option(help="英文姓名 / name in English")] = "",
     territory: Annotated[
@@ -49,6 +54,7 @@ def add(
             name_zh=name_zh or name_en or account,
             name_en=name_en or name_zh or account,
             password=_password(password_stdin),
+            department=department,
         )
         if territory:
             accounts.set_territory(session, account, territory)

@@ -24,7 +24,7 @@ class SignIn(BaseModel):
 
     account: str | None = Field(default=None, max_length=64)
     password: str | None = Field(default=None, max_length=1024)
-    demo: Literal["officer", "manager", "analyst"] | None = None
+    demo: Literal["officer", "manager", "analyst", "community_manager", "steward", "auditor"] | None = None
 
     @model_validator(mode="after")
     def one_way(self) -> SignIn:

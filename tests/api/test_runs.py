@@ -134,7 +134,8 @@ def test_the_demos_accounts_get_a_patch_a_district_and_the_city(small_city: Smal
     with write_session(owner) as session:
         again = {person.role: person for person in demo_accounts.ensure(session)}
     assert made == again
-    assert set(made) == {"officer", "manager", "analyst"}
+    assert tuple(made)[:3] == demo_accounts.FIRST == ("officer", "manager", "analyst")
+    assert set(made) == {"officer", "manager", "analyst", "community_manager", "steward", "auditor"}
     with read_session(owner) as session:
         rows = session.execute(
             text(
@@ -144,6 +145,7 @@ def test_the_demos_accounts_get_a_patch_a_district_and_the_city(small_city: Smal
             )
         ).all()
     assert [tuple(row) for row in rows] == [
-        ("demo.analyst", 0, 0, None), ("demo.manager", 0, 1, None), ("demo.officer", 4, 0, None),
+        ("demo.analyst", 0, 0, None), ("demo.auditor", 0, 0, None), ("demo.community", 0, 1, None),
+        ("demo.manager", 0, 1, None), ("demo.officer", 4, 0, None), ("demo.steward", 0, 0, None),
     ]  # fmt: skip
     assert made["manager"].place["zh"] in ("西区", "东区")

@@ -76,15 +76,12 @@ def test_wrong_passwords_make_the_account_wait_longer_and_longer(browser: Browse
 
 
 def test_demo_accounts_are_one_click_in_a_demo_city_only(browser: Browser, owner: Engine) -> None:
-    for role in ("officer", "manager", "analyst"):
+    demos = ("officer", "manager", "analyst", "steward", "auditor")
+    for role in demos:
         client = browser()
         assert client.post("/api/session", json={"demo": role}).json()["user"]["role"] == role
-    assert browser().post("/api/session", json={"demo": "steward"}).status_code == 422
-    assert [a["role"] for a in browser().get("/api/city").json()["demo_accounts"]] == [
-        "officer",
-        "manager",
-        "analyst",
-    ]
+    assert browser().post("/api/session", json={"demo": "administrator"}).status_code == 422
+    assert [a["role"] for a in browser().get("/api/city").json()["demo_accounts"]] == list(demos)
     with write_session(owner) as session:
         session.execute(text("UPDATE ops.city SET is_demo = false"))
     refused = browser().post("/api/session", json={"demo": "officer"})

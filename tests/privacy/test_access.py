@@ -58,7 +58,7 @@ def test_require_names_what_was_refused() -> None:
 
 def test_only_roles_with_duty_get_exact_figures_and_nobody_else_sees_records() -> None:
     exact = {key for key, terms in policy().roles.items() if terms.figures == "duty"}
-    assert exact == {"officer", "manager", "steward", "administrator"}
+    assert exact == {"officer", "community_manager", "manager", "steward", "administrator"}
     for role in ("officer", "analyst", "auditor"):
         for action in policy().actions:
             assert not policy().decide(role, "rejected_row", action).allowed

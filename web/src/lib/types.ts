@@ -5,7 +5,15 @@ export interface Text {
   zh: string;
   en: string;
 }
-export type Role = 'officer' | 'manager' | 'analyst' | 'steward' | 'administrator' | 'auditor';
+export type Role =
+  | 'officer'
+  | 'community_manager'
+  | 'manager'
+  | 'steward'
+  | 'analyst'
+  | 'department_reader'
+  | 'auditor'
+  | 'administrator';
 /** Areas and grids have numbers, cells have H3 strings. */
 export type Id = string | number;
 export type UnitKind = 'area' | 'grid' | 'cell';

@@ -30,6 +30,8 @@ export const en = {
   'demo.analyst': 'Explores the whole city without personal records',
   'role.officer': 'Grid officer',
   'role.manager': 'District manager',
+  'role.community_manager': 'Community manager',
+  'role.department_reader': 'Department reader',
   'role.analyst': 'Analyst',
   'role.steward': 'Data steward',
   'role.administrator': 'Administrator',

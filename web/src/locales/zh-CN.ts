@@ -31,6 +31,8 @@ export const zhCN: Record<keyof typeof en, string> = {
   'demo.analyst': '浏览全市图层，不接触个人记录',
   'role.officer': '网格员',
   'role.manager': '片区负责人',
+  'role.community_manager': '社区负责人',
+  'role.department_reader': '部门查询员',
   'role.analyst': '分析员',
   'role.steward': '数据管理员',
   'role.administrator': '系统管理员',
