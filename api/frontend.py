@@ -34,7 +34,8 @@ def install(app: FastAPI, folder: Path) -> None:
             return FileResponse(file, headers={"Cache-Control": keep})
         if "." in path.rpartition("/")[2]:
             return problem(request, "request.not_found")
-        index = root / "index.html"
+        hall = path == "hall" or path.startswith("hall/")
+        index = root / ("hall.html" if hall else "index.html")
         if index.is_file():
             return FileResponse(index, headers={"Cache-Control": "no-cache"})
         words = say(language_of(request), "cli.no_front_end", folder=str(root))

@@ -60,3 +60,27 @@ class ApiSettings(BaseSettings):
         pattern="^(zh-CN|en)$",
         description="HEXWARD_LANGUAGE: language of messages when the caller names none.",
     )
+    asks_an_hour: int = Field(
+        default=20,
+        ge=1,
+        le=1000,
+        description="HEXWARD_ASKS_AN_HOUR: how often an account may ask the other grid within an hour.",
+    )
+    hall_declarations_an_hour: int = Field(
+        default=10,
+        ge=1,
+        le=10_000,
+        description="HEXWARD_HALL_DECLARATIONS_AN_HOUR: declarations taken from one network address within an hour.",
+    )
+    hall_looks_a_minute: int = Field(
+        default=30,
+        ge=1,
+        le=10_000,
+        description="HEXWARD_HALL_LOOKS_A_MINUTE: query codes that one network address may try within a minute.",
+    )
+    hall_finds_a_minute: int = Field(
+        default=120,
+        ge=1,
+        le=10_000,
+        description="HEXWARD_HALL_FINDS_A_MINUTE: address searches of the hall from one network address in a minute.",
+    )

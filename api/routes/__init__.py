@@ -8,6 +8,8 @@ from api.routes import (
     basemap,
     city,
     dashboards,
+    declarations,
+    hall,
     health,
     layers,
     people_search,
@@ -22,5 +24,18 @@ from api.routes import (
 def install(app: FastAPI) -> None:
     """Give ``app`` every route."""
     app.include_router(people_search.router)  # before /api/people/{id}
-    for module in (health, city, session, basemap, layers, tiles, places, dashboards, runs, sources):
+    for module in (
+        health,
+        city,
+        session,
+        basemap,
+        layers,
+        tiles,
+        places,
+        dashboards,
+        runs,
+        sources,
+        declarations,
+        hall,
+    ):
         app.include_router(module.router)

@@ -61,6 +61,8 @@ def search(session: Session, query: str, limit: int, today: date) -> Found:
         if also is not None:
             look.by_name(also, values)
             look.or_born()
+    elif ask.id_number:
+        look.by_id(ask.id_number)
     elif ask.digits:
         look.by_phone(ask.digits)
         if not look.hits and len(ask.digits) <= 5 and look.scope.is_small:
@@ -73,7 +75,17 @@ def search(session: Session, query: str, limit: int, today: date) -> Found:
         {"id": b.id, "name": b.name, "address": b.address, "lng": b.lng, "lat": b.lat}
         for b in places[:_PLACES]
     ]
-    return Found(ask.kind, _described(session, best[:limit], today), len(best) > limit, shown)
+    return Found(
+        ask.kind,
+        _described(session, [(hit.row.person_id, hit.matched) for hit in best[:limit]], today),
+        len(best) > limit,
+        shown,
+    )
+
+
+def describe(session: Session, ids: list[UUID], matched: str, today: date) -> list[dict[str, Any]]:
+    """People of the own territory as hits show them, in the order given; others are left out."""
+    return _described(session, [(one, matched) for one in ids], today)
 
 
 def query_hash(query: str) -> str:
@@ -151,6 +163,12 @@ class _Looking:
             found = [row for row in found if ends.get(row.person_id, "").endswith(digits)]
         for row in found:
             self.hits[row.person_id] = _Hit(row, "phone", (0, 0))
+
+    def by_id(self, number: str) -> None:
+        """The person with that ID number."""
+        hashed_number = vault().protect(pl.Series([number]))["hash"].to_list()[0]
+        for row in rows.of_hash(self.session, hashed_number, None):
+            self.hits[row.person_id] = _Hit(row, "id_number", (0, 0))
 
     def or_born(self) -> None:
         """Four digits beside a name may also be the year of birth."""
@@ -236,14 +254,14 @@ def _tail(digits: str) -> int:
     return Tails(vault()).of(digits)[0]
 
 
-def _described(session: Session, hits: list[_Hit], today: date) -> list[dict[str, Any]]:
-    ids = [hit.row.person_id for hit in hits]
+def _described(session: Session, hits: list[tuple[UUID, str]], today: date) -> list[dict[str, Any]]:
+    ids = [person for person, _ in hits]
     if not ids:
         return []
     people, seals = rows.described(session, ids), rows.sealed(session, ids)
     answers = []
-    for hit in hits:
-        one, seal = people.get(hit.row.person_id), seals.get(hit.row.person_id)
+    for person, matched in hits:
+        one, seal = people.get(person), seals.get(person)
         if one is None:
             continue
         answers.append(
@@ -260,7 +278,7 @@ def _described(session: Session, hits: list[_Hit], today: date) -> list[dict[str
                 "building_id": one.building_id,
                 "grid": None if one.grid_id is None else {"id": str(one.grid_id), "code": one.grid_code,
                                                           "name": one.grid_name},
-                "matched": hit.matched,
+                "matched": matched,
             }
         )  # fmt: skip
     return answers

@@ -16,7 +16,7 @@ from typing import Final, Literal
 
 from population.register.names import fold, is_han, simplified
 
-Kind = Literal["name", "surname", "pinyin", "initials", "phone", "address", "mixed", "nothing"]
+Kind = Literal["name", "surname", "pinyin", "initials", "phone", "id_number", "address", "mixed", "nothing"]
 LONGEST: Final = 100
 _BUILDING: Final = r"(?P<b>\d{1,4})\s*(?:号楼|栋|幢|座|#)"
 _DOORS: Final = (
@@ -49,10 +49,13 @@ class Ask:
     door: Door | None = None
     either: bool = False
     parts: tuple[str, ...] = ()
+    id_number: str | None = None
 
     @property
     def kind(self) -> Kind:
         """What it asks for, as the audit trail names it."""
+        if self.id_number:
+            return "id_number"
         said = [self.name, self.digits, self.words or self.door]
         if not any(said):
             return "nothing"
@@ -69,6 +72,8 @@ def parse(query: str) -> Ask:
     """Take ``query`` apart; anything at all may be typed, the rest of a long text is not looked at."""
     text = unicodedata.normalize("NFKC", query).replace("\x00", " ")[:LONGEST].strip()
     digits = re.sub(r"[\s\-+()]", "", text)
+    if re.fullmatch(r"\d{17}[\dXx]", digits):
+        return Ask(id_number=digits.upper())
     door = next((found for pattern in _DOORS if (found := pattern.search(text))), None)
     if re.fullmatch(r"\d{4,20}", digits) and not (door and "-" in text and len(digits) < 10):
         return Ask(digits=re.sub(r"^(?:00)?86(?=1\d{10}$)", "", digits))

@@ -113,6 +113,18 @@ def at_door(
     return list(found)
 
 
+def of_hash(session: Session, id_hash: bytes | None, phone: int | None) -> list[Any]:
+    """People of the own territory under a hash of their ID or telephone number."""
+    found = session.execute(
+        text(
+            f"""SELECT 0 AS way, {_ROW} FROM register.person_search s
+                WHERE s.person_id IN (SELECT * FROM register.people_of_hash(:id_hash, :phone))"""
+        ),
+        {"id_hash": id_hash, "phone": phone},
+    )
+    return list(found)
+
+
 def described(session: Session, ids: list[UUID]) -> dict[UUID, Any]:
     """Everything a hit shows besides sealed numbers."""
     found = session.execute(

@@ -317,3 +317,55 @@ class Notice(Base):
     created_at: Mapped[Moment] = mapped_column(server_default=sql("clock_timestamp()"))
     seen_at: Mapped[Moment | None]
     seen_by: Mapped[UUID | None]
+
+
+class PersonAsk(Base):
+    """A question to whichever grid a person lives in; the person asked for is sealed."""
+
+    __tablename__ = "person_ask"
+    id: Mapped[UUID] = mapped_column(primary_key=True, server_default=sql("gen_random_uuid()"))
+    asked_by: Mapped[UUID]
+    asker: Mapped[dict[str, str] | None] = mapped_column(JSONB)
+    at: Mapped[Moment] = mapped_column(server_default=sql("now()"))
+    kind: Mapped[str]
+    sealed: Mapped[bytes]
+    answer: Mapped[str | None]
+    answer_sealed: Mapped[bytes | None]
+    answered_at: Mapped[Moment | None]
+
+
+class PersonAskTo(Base):
+    """Where a question went; its asker never sees it."""
+
+    __tablename__ = "person_ask_to"
+    ask_id: Mapped[UUID] = mapped_column(ForeignKey("register.person_ask.id"), primary_key=True)
+    person_id: Mapped[UUID] = mapped_column(primary_key=True)
+    community_id: Mapped[int | None]
+    grid_id: Mapped[int | None]
+    answered_at: Mapped[Moment | None]
+    answered_by: Mapped[UUID | None]
+
+
+class Declaration(Base):
+    """What a resident declared in the online hall; everything personal sealed, the query code only as a keyed hash."""
+
+    __tablename__ = "declaration"
+    id: Mapped[UUID] = mapped_column(primary_key=True, server_default=sql("gen_random_uuid()"))
+    code_hash: Mapped[bytes] = mapped_column(unique=True)
+    kind: Mapped[str]
+    at: Mapped[Moment] = mapped_column(server_default=sql("now()"))
+    language: Mapped[str]
+    state: Mapped[str] = mapped_column(server_default=sql("'new'::text"))
+    community_id: Mapped[int | None]
+    grid_id: Mapped[int | None]
+    building_id: Mapped[int]
+    dwelling_id: Mapped[int | None]
+    sealed: Mapped[bytes]
+    id_hash: Mapped[bytes | None]
+    phone_key: Mapped[int | None]
+    answer_sealed: Mapped[bytes | None]
+    replied_at: Mapped[Moment | None]
+    person_id: Mapped[UUID | None]
+    act_id: Mapped[UUID | None]
+    decided_by: Mapped[UUID | None]
+    decided_at: Mapped[Moment | None]
