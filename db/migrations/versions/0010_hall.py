@@ -6,8 +6,8 @@ from alembic import op
 
 from db.migrations import access
 
-revision = "0009"
-down_revision = "0008"
+revision = "0010"
+down_revision = "0009"
 
 SQL = Path(__file__).parents[1] / "sql"
 
