@@ -12,9 +12,11 @@ from fastapi import Depends, Request
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+from api.errors import status_of
 from api.signin import SigninNeeded, token_hash
 from api.state import State, state_of
 from db.engine import write_session
+from db.errors import HexwardError
 from maps.viewer import Viewer
 from privacy import audit
 from privacy.access import AccessRefused, Decision, policy
@@ -72,7 +74,11 @@ class Scopes:
         """
         with self._open(resource, action, read_only=False) as opened:
             opened.concerns(*persons)
-            yield opened
+            try:
+                yield opened
+            except HexwardError as refused:
+                self._attempted(opened, resource, action, refused, params)
+                raise
             audit.append(
                 opened.session,
                 f"{resource}.{action}",
@@ -81,6 +87,24 @@ class Scopes:
                 territory="whole city" if opened.acting.whole_city else opened.acting.territory,
                 params={**params, **opened._noted},
                 persons=opened._concerned,
+            )
+
+    def _attempted(
+        self, opened: Opened, resource: str, action: str, refused: HexwardError, params: dict[str, Any]
+    ) -> None:
+        """Whoever asks for what is not theirs, or is not there, is in the trail: ids are not guessed unseen."""
+        if status_of(refused.code) not in (403, 404):
+            return
+        with write_session(self.state.engines.owner) as session:
+            audit.write(
+                session,
+                "refused",
+                who=opened.acting.id,
+                account=opened.acting.account,
+                role=opened.acting.role,
+                resource=resource,
+                purpose=opened.decision.purpose,
+                params={"action": action, "code": refused.code, **params},
             )
 
     @contextmanager

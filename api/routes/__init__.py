@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import FastAPI
 
 from api.routes import (
+    acts,
     basemap,
     city,
     dashboards,
@@ -12,6 +13,7 @@ from api.routes import (
     hall,
     health,
     layers,
+    people,
     people_search,
     places,
     runs,
@@ -37,5 +39,7 @@ def install(app: FastAPI) -> None:
         sources,
         declarations,
         hall,
+        people,
+        acts,
     ):
         app.include_router(module.router)

@@ -317,6 +317,7 @@ class Notice(Base):
     created_at: Mapped[Moment] = mapped_column(server_default=sql("clock_timestamp()"))
     seen_at: Mapped[Moment | None]
     seen_by: Mapped[UUID | None]
+    person_id: Mapped[UUID | None]
 
 
 class PersonAsk(Base):
