@@ -11,6 +11,7 @@ from api.logs import logger
 from db.engine import raw_copy, write_session
 from population.statistics import service
 from population.statistics.rebuild import city_today
+from privacy import roots, unusual
 
 CHECK_EVERY_S = 600.0
 
@@ -25,6 +26,16 @@ def catch_up(owner: Engine) -> bool:
             return False
         service.advance(session, today)
         return True
+
+
+def oversee(owner: Engine) -> None:
+    """Sign the roots of the days that have ended, and look for unusual use today and on those days."""
+    with write_session(owner) as session:
+        made = roots.make_due(session, roots.signing_key())
+    with write_session(owner) as session:
+        if session.execute(text("SELECT 1 FROM ops.city")).scalar() is not None:
+            for day in [*made[-7:], city_today(raw_copy(session))]:
+                unusual.find(session, day)
 
 
 class Calendar:
@@ -49,6 +60,7 @@ class Calendar:
             try:
                 if catch_up(self._owner):
                     logger().info("new_day")
+                oversee(self._owner)
             except SQLAlchemyError as error:  # the database may be away; the next look tries again
                 logger().warning("new_day_failed", exc_info=error)
             if self._stop.wait(CHECK_EVERY_S):

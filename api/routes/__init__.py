@@ -6,6 +6,7 @@ from fastapi import FastAPI
 
 from api.routes import (
     acts,
+    audit,
     basemap,
     city,
     dashboards,
@@ -41,5 +42,6 @@ def install(app: FastAPI) -> None:
         hall,
         people,
         acts,
+        audit,
     ):
         app.include_router(module.router)

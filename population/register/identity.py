@@ -184,6 +184,11 @@ class Vault:
         raise IdentityKeyError(bytes=32)
 
 
+def matching(numbers: pl.Series) -> list[list[bytes]]:
+    """The keyed hashes under which each number may be stored (one a valid key); empty for null."""
+    return [[] if one is None else [one] for one in vault().protect(numbers)["hash"]]
+
+
 def mask(number: str) -> str:
     """First six and last two characters, the rest hidden.
 
