@@ -78,6 +78,7 @@ STATUS: dict[str, int] = {
     "statistics": 422,
     "copy_type": 500,
     "identity_key": 500,
+    "keys": 409,
     "audit.unknown": 404,
     "audit.delay": 422,
     "audit.root_file": 422,

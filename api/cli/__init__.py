@@ -25,6 +25,11 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "user": ("api.cli.user", "账号与辖区", "Accounts and territories"),
     "db": ("api.cli.db", "项目自带的数据库", "The project's own database"),
     "audit": ("api.cli.audit", "审计记录：查看与校验", "The audit trail: look and verify"),
+    "keys": (
+        "api.cli.keys",
+        "加密密钥：状态、更换、销毁旧密钥",
+        "Keys of what is encrypted: state, change, destroy old ones",
+    ),
     "demo-city": ("api.cli.demo_city", "只生成演示城市的源文件", "Write the demo city's source files only"),
     "bench": ("api.cli.bench", "运行一项性能测试", "Run one benchmark"),
     "settings": ("api.cli.settings", "列出全部设置", "List every setting"),

@@ -20,7 +20,8 @@ from api.words import say
 from db.engine import write_session
 from population.register import hall
 from population.register.documents import born, find_document_problems, sex
-from privacy import audit
+from privacy import audit, trail
+from privacy.access import policy
 
 MOST_BYTES = 32_768
 Code = Annotated[str, Path(max_length=40)]
@@ -179,3 +180,24 @@ def reply(request: Request, code: Code, said: Reply) -> Response:
         hall.reply(session, code, _plain(said.words))
         audit.write(session, "hall.replied", resource="declaration")
     return json_answer({"state": "new", "words": say(language_of(request), "hall.state.new")})
+
+
+@router.get("/looks")
+def looks(request: Request, code: Annotated[str, Query(max_length=40)]) -> Response:
+    """Who looked at the record of the person whose confirmed code it is: role, unit, purpose and time, no names."""
+    state = _knock(request, "code", state_of(request).settings.hall_looks_a_minute, 60)
+    with write_session(state.engines.owner) as session:
+        person = hall.person_of_code(session, code)
+        if person is None:
+            raise hall.UnknownCode()
+        found = trail.looks_at(session, person)
+    language = language_of(request)
+    names, part = policy(), "zh" if language == "zh-CN" else "en"
+    for one in found["looks"]:
+        one["role_words"] = names.roles[one["role"]].name[part] if one["role"] in names.roles else one["role"]
+        one["purpose_words"] = names.purposes.get(one["purpose"], {}).get(part, one["purpose"])
+        kind = one["action"].rpartition(".")[2] or one["action"]
+        one["words"] = say(
+            language, f"looks.{kind}" if kind in ("view", "export", "reveal", "search") else "looks.other"
+        )
+    return json_answer(found)

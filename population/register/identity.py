@@ -6,15 +6,20 @@ by a nonce, since the keyed hash beside it is the same for the same number anywa
 pseudo-random function on two blocks. Both run over whole columns. Other documents, which are rare, go one by one
 through AES-SIV (RFC 5297) and HMAC-SHA256. Telephone numbers are enciphered in the same way under a key of their own;
 equal numbers stay equal, so that an update can tell what changed without opening them.
+
+The first byte of what is stored says its kind (low three bits) and the generation of the key (the rest). Several
+generations open at once while the keys are changed (``rotation``); what is written is of the newest. The keyed hashes
+have keys of their own that stay, so that matching and search go on undisturbed.
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 import os
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -34,6 +39,8 @@ from population.register.settings import RegisterSettings
 _RESIDENT: Final = 1
 _TEXT: Final = 2
 _PHONE: Final = 3
+_KIND: Final = 0b111
+GENERATIONS: Final = 32
 _CHECKS: Final = np.frombuffer(b"10X98765432", dtype=np.uint8)
 _CHECK_WEIGHTS: Final = np.array([pow(2, 17 - place, 11) for place in range(17)], dtype=np.int64)
 _PLACES: Final = 10 ** np.arange(16, -1, -1, dtype=np.int64)
@@ -45,6 +52,12 @@ class IdentityKeyError(HexwardError):
     code = "identity_key"
 
 
+class IdentityKeyFileError(IdentityKeyError):
+    """A file of keys that is in use is missing or spoiled."""
+
+    code = "identity_key.file"
+
+
 @dataclass(frozen=True)
 class Vault:
     """The keys drawn from one master key, and what they do."""
@@ -54,6 +67,59 @@ class Vault:
     texts: bytes
     macs: bytes
     phones: bytes
+    phone_hashes: bytes
+    generation: int = 0
+    older: tuple[Vault, ...] = ()
+
+    def renewed(self, master: bytes, generation: int) -> Vault:
+        """Keys drawn from another master key for all that is encrypted, this one's for matching; opens both.
+
+        >>> old = Vault.of(bytes(32))
+        >>> new = old.renewed(bytes(range(32)), 1)
+        >>> new.reveal(pl.concat([v.protect(pl.Series(["11010519491231002X"]))["enc"] for v in (old, new)])).to_list()
+        ['11010519491231002X', '11010519491231002X']
+        """
+        made = Vault.of(master)
+        kept = (*self.older, replace(self, older=()))
+        return replace(
+            self,
+            numbers=made.numbers,
+            texts=made.texts,
+            phones=made.phones,
+            generation=generation,
+            older=kept,
+        )
+
+    def generations(self) -> list[int]:
+        """The generations this vault opens, the one it writes last."""
+        return [*(one.generation for one in self.older), self.generation]
+
+    def _of(self, stored: bytes) -> Vault:
+        """The keys with which ``stored`` was written. Raises IdentityKeyError when they are not here."""
+        wanted = stored[0] >> 3
+        for one in (self, *self.older):
+            if one.generation == wanted:
+                return one
+        raise IdentityKeyError(bytes=32)
+
+    def _mark(self, kind: int) -> int:
+        return kind | self.generation << 3
+
+    def reseal(self, stored: bytes, label: list[bytes]) -> bytes:
+        """The same content under the keys this vault writes with. Raises IdentityKeyError."""
+        keys, kind, body = self._of(stored), stored[0] & _KIND, stored[1:]
+        if kind == _TEXT:
+            try:
+                return bytes([self._mark(kind)]) + AESSIV(self.texts).encrypt(
+                    AESSIV(keys.texts).decrypt(body, label), label
+                )
+            except InvalidTag as wrong:
+                raise IdentityKeyError(bytes=32) from wrong
+        old, new = (k.numbers if kind == _RESIDENT else k.phones for k in (keys, self))
+        opened = _ecb(old, body, False)
+        if any(opened[8:]):
+            raise IdentityKeyError(bytes=32)
+        return bytes([self._mark(kind)]) + _ecb(new, opened)
 
     @classmethod
     def of(cls, master: bytes) -> Vault:
@@ -64,8 +130,14 @@ class Vault:
         def draw(name: str) -> bytes:
             return hmac.digest(master, f"hexward identity {name}".encode(), hashlib.sha256)
 
+        phones = draw("phones")
         return cls(
-            draw("numbers"), draw("hashes"), draw("texts") + draw("texts2"), draw("macs"), draw("phones")
+            draw("numbers"),
+            draw("hashes"),
+            draw("texts") + draw("texts2"),
+            draw("macs"),
+            phones,
+            hmac.digest(phones, b"hexward phone hashes", hashlib.sha256),
         )
 
     def protect(self, numbers: pl.Series) -> pl.DataFrame:
@@ -81,14 +153,16 @@ class Vault:
         blocks[:, 0] = packed
         doubled = np.repeat(blocks, 2, axis=0)
         doubled[0::2, 1], doubled[1::2, 1] = 1, 2
-        enc = _column(resident, _marked(_RESIDENT, _ecb(self.numbers, blocks.tobytes())))
+        enc = _column(resident, _marked(self._mark(_RESIDENT), _ecb(self.numbers, blocks.tobytes())))
         hashed = _column(
             resident, np.frombuffer(_ecb(self.hashes, doubled.tobytes()), np.uint8).reshape(-1, 32)
         )
         others = ~resident & clean.is_not_null().to_numpy()
         if others.any():
             siv, texts = AESSIV(self.texts), [text.encode() for text in clean.filter(pl.Series(others))]
-            enc = _merge(enc, others, [bytes([_TEXT]) + siv.encrypt(text, [b"id"]) for text in texts])
+            enc = _merge(
+                enc, others, [bytes([self._mark(_TEXT)]) + siv.encrypt(text, [b"id"]) for text in texts]
+            )
             hashed = _merge(hashed, others, [hmac.digest(self.macs, text, hashlib.sha256) for text in texts])
         return pl.DataFrame({"enc": enc, "hash": hashed})
 
@@ -97,13 +171,15 @@ class Vault:
         short = phones.str.contains(r"^[1-9]\d{1,16}$").fill_null(False).to_numpy()
         blocks = np.zeros((int(short.sum()), 2), dtype=">u8")
         blocks[:, 0] = phones.filter(pl.Series(short)).cast(pl.UInt64).to_numpy()
-        enc = _column(short, _marked(_PHONE, _ecb(self.phones, blocks.tobytes())))
+        enc = _column(short, _marked(self._mark(_PHONE), _ecb(self.phones, blocks.tobytes())))
         others = ~short & phones.is_not_null().to_numpy()
         if others.any():
             siv = AESSIV(self.texts)
             texts = phones.filter(pl.Series(others))
             enc = _merge(
-                enc, others, [bytes([_TEXT]) + siv.encrypt(text.encode(), [b"phone"]) for text in texts]
+                enc,
+                others,
+                [bytes([self._mark(_TEXT)]) + siv.encrypt(text.encode(), [b"phone"]) for text in texts],
             )
         return enc
 
@@ -133,24 +209,28 @@ class Vault:
             stored.name, [None if one is None else self._open(one) for one in stored], dtype=pl.String
         )
 
-    def phone_numbers(self, blocks: NDArray[np.uint8]) -> NDArray[np.uint64]:
-        """Telephone numbers of up to 17 digits from their blocks (n, 16), which stand after the first byte stored.
-
-        Raises IdentityKeyError when the key is another.
-        """
-        opened = np.frombuffer(_ecb(self.phones, blocks.tobytes(), False), dtype=">u8").reshape(-1, 2)
-        if opened[:, 1].any():
-            raise IdentityKeyError(bytes=32)
-        return opened[:, 0].astype(np.uint64)
+    def phone_numbers(self, stored: NDArray[np.uint8]) -> NDArray[np.uint64]:
+        """Telephone numbers of up to 17 digits from what is stored of them (n, 17). Raises IdentityKeyError."""
+        out = np.zeros(len(stored), dtype=np.uint64)
+        for generation in np.unique(stored[:, 0] >> 3):
+            mine = stored[:, 0] >> 3 == generation
+            keys = self._of(bytes([int(generation) << 3]))
+            blocks = np.ascontiguousarray(stored[mine, 1:]).tobytes()
+            opened = np.frombuffer(_ecb(keys.phones, blocks, False), dtype=">u8").reshape(-1, 2)
+            if opened[:, 1].any():
+                raise IdentityKeyError(bytes=32)
+            out[mine] = opened[:, 0].astype(np.uint64)
+        return out
 
     def _open(self, stored: bytes) -> str:
-        kind, body = stored[0], stored[1:]
+        kind, body = stored[0] & _KIND, stored[1:]
+        keys = self._of(stored)
         if kind == _TEXT:
-            return self._open_text(body)
+            return keys._open_text(body)
         if len(body) != 16:
             raise IdentityKeyError(bytes=len(body))
         value, rest = np.frombuffer(
-            _ecb(self.numbers if kind == _RESIDENT else self.phones, body, False), dtype=">u8"
+            _ecb(keys.numbers if kind == _RESIDENT else keys.phones, body, False), dtype=">u8"
         )
         if int(rest):
             raise IdentityKeyError(bytes=32)
@@ -166,12 +246,12 @@ class Vault:
         >>> safe.unseal(safe.seal("张伟", b"name"), b"name")
         '张伟'
         """
-        return bytes([_TEXT]) + AESSIV(self.texts).encrypt(text.encode(), [b"sealed", label])
+        return bytes([self._mark(_TEXT)]) + AESSIV(self.texts).encrypt(text.encode(), [b"sealed", label])
 
     def unseal(self, stored: bytes, label: bytes) -> str:
         """What ``seal`` encrypted. Raises IdentityKeyError when the key or the label is another."""
         try:
-            return AESSIV(self.texts).decrypt(stored[1:], [b"sealed", label]).decode()
+            return AESSIV(self._of(stored).texts).decrypt(stored[1:], [b"sealed", label]).decode()
         except InvalidTag as wrong:
             raise IdentityKeyError(bytes=32) from wrong
 
@@ -204,27 +284,86 @@ def normal(numbers: pl.Series) -> pl.Series:
 
 
 def vault(settings: RegisterSettings | None = None) -> Vault:
-    """The vault of this installation; makes the key file when neither key nor file is there."""
+    """The vault of this installation; makes the key file when neither key nor file is there.
+
+    Looks each time whether the keys were changed, so that every running process writes with the newest at once.
+    Raises IdentityKeyError when a key that is in use is missing or spoiled.
+    """
     settings = settings or RegisterSettings()
-    if settings.identity_key is not None:
-        return Vault.of(bytes.fromhex(settings.identity_key.get_secret_value()))
-    return _of_file(settings.key_file())
+    ring = ring_file(settings)
+    try:
+        version = ring.stat().st_mtime_ns
+    except FileNotFoundError:
+        version = 0
+    return _opened(settings.key_file(), _first(settings), ring, version)
+
+
+def ring_file(settings: RegisterSettings) -> Path:
+    """Which generations are in use: beside the first key."""
+    return settings.key_file().with_suffix(".ring")
+
+
+def generation_file(settings: RegisterSettings, generation: int) -> Path:
+    """Where the key of a later generation lies."""
+    return settings.key_file().with_suffix(f".{generation}.key")
+
+
+def _first(settings: RegisterSettings) -> str | None:
+    return None if settings.identity_key is None else settings.identity_key.get_secret_value()
 
 
 @cache
-def _of_file(path: Path) -> Vault:
+def _opened(path: Path, given: str | None, ring: Path, version: int) -> Vault:
+    if not version:
+        return Vault.of(_bytes(given, path) if given else _of_file(path))
+    try:
+        said = json.loads(ring.read_text())
+        matching = [bytes.fromhex(part) for part in said["matching"]]
+        writes, reads = int(said["writes"]), [int(one) for one in said["reads"]]
+    except (ValueError, KeyError, TypeError) as problem:
+        raise IdentityKeyFileError(file=str(ring)) from problem
+    made: list[Vault] = []
+    for generation in sorted(reads, key=lambda one: one == writes):
+        file = path if generation == 0 else path.with_suffix(f".{generation}.key")
+        if not (generation == 0 and given) and not file.exists():
+            raise IdentityKeyFileError(file=str(file))
+        master = _bytes(given if generation == 0 else None, file)
+        hashes, macs, phone_hashes = matching
+        made.append(
+            replace(
+                Vault.of(master), hashes=hashes, macs=macs, phone_hashes=phone_hashes, generation=generation
+            )
+        )
+    return replace(made[-1], older=tuple(made[:-1]))
+
+
+def _bytes(given: str | None, file: Path) -> bytes:
+    try:
+        return bytes.fromhex((given or file.read_text()).strip())
+    except ValueError as problem:
+        raise IdentityKeyFileError(file=str(file)) from problem
+
+
+def make_key(path: Path) -> None:
+    """Write a new key into ``path`` unless there is one; complete or not at all, readable by its owner only."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    part = path.with_suffix(f".{os.getpid()}")
+    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(secrets.token_hex(32))
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(part, path)
+    except FileExistsError:
+        pass  # another process was first; its key counts
+    finally:
+        part.unlink()
+
+
+def _of_file(path: Path) -> bytes:
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        part = path.with_suffix(f".{os.getpid()}")
-        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(secrets.token_hex(32))
-        try:
-            os.link(part, path)
-        except FileExistsError:
-            pass  # another process was first; its key counts
-        finally:
-            part.unlink()
-    return Vault.of(bytes.fromhex(path.read_text().strip()))
+        make_key(path)
+    return _bytes(None, path)
 
 
 def _pack(clean: pl.Series) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:

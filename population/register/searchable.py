@@ -43,7 +43,7 @@ _FILL: Final = f"""INSERT INTO register.person_search (person_id, name, folded, 
   FROM register.residence r JOIN register.person p ON p.id = r.person_id
   LEFT JOIN register.dwelling d ON d.id = r.dwelling_id LEFT JOIN name_key k ON k.name = p.name
   LEFT JOIN phone_hashed t ON t.person_id = p.id WHERE {_NOW} ORDER BY r.grid_id"""
-_FIXED: Final = "octet_length(phone_enc) = 17 AND get_byte(phone_enc, 0) = 3"
+_FIXED: Final = "octet_length(phone_enc) = 17 AND get_byte(phone_enc, 0) & 7 = 3"
 _RECORD: Final = 2 + 4 + 16 + 4 + 17
 
 
@@ -140,7 +140,7 @@ def _hashed(conn: Connection, tails: Tails) -> pl.DataFrame:
     with conn.cursor() as cursor, cursor.copy(f"COPY ({query}) TO STDOUT (FORMAT binary)") as copy:
         whole = b"".join(bytes(part) for part in copy)
     rows = np.frombuffer(whole, np.uint8)[19:-2].reshape(-1, _RECORD)
-    numbers = vault().phone_numbers(np.ascontiguousarray(rows[:, 27:43]))
+    numbers = vault().phone_numbers(np.ascontiguousarray(rows[:, 26:43]))
     tail, key = tails.of_numbers(numbers)
     ids = as_binary(np.ascontiguousarray(rows[:, 6:22]), np.ones(len(rows), dtype=np.bool_))
     return pl.DataFrame({"person_id": ids, "phone_tail": tail, "phone_key": key})

@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Engine, text
 
 from db.engine import read_session, write_session
+from population.register import hall
 from privacy import audit, roots, trail
 from tests.server import Browser, Served
 
@@ -127,6 +128,19 @@ def test_a_resident_sees_looks_and_a_delay_only_until_it_ends(
         seen = trail.looks_at(session, UUID(person))
     assert [look["action"] for look in seen["looks"]] == ["person.view"] * 3  # those before the order
     assert seen["delays"] == []
+    code = "ABCD-EFGH-JKLM"
+    with write_session(owner) as session:
+        session.execute(
+            text(
+                """INSERT INTO register.declaration (code_hash, kind, language, state, building_id, sealed, person_id)
+                   VALUES (:code, 'changed', 'en', 'confirmed', 1, '\\x01', :person)"""
+            ),
+            {"code": hall._hashed("".join(code.split("-"))), "person": person},
+        )
+    shown = browser().get("/api/hall/looks", params={"code": code, "lang": "en"}).json()
+    assert [one["words"] for one in shown["looks"]] == ["looked at the record"] * 3
+    assert shown["looks"][0]["places"][0]["zh"] == "网格1"
+    assert browser().get("/api/hall/looks", params={"code": "ABCD-EFGH-JKLN"}).status_code == 404
     assert "account" not in seen["looks"][0]
     with write_session(owner) as session:  # the order runs out
         session.execute(text("ALTER TABLE audit.delay_order DISABLE TRIGGER delay_order_append_only"))

@@ -19,12 +19,12 @@ from tests.small_city import SmallCity, plain
 REWRITE = """
 ALTER TABLE audit.event DISABLE TRIGGER event_append_only;
 UPDATE audit.event SET account = 'innocent' WHERE id = 2;
-DO $$ DECLARE e audit.event; before bytea; BEGIN
-  FOR e IN SELECT * FROM audit.event ORDER BY id LOOP
+DO $$ DECLARE r audit.event; before bytea; BEGIN
+  FOR r IN SELECT * FROM audit.event ORDER BY id LOOP
     UPDATE audit.event SET prev_hash = before,
-      hash = sha256(coalesce(before, ''::bytea) || audit.canonical(e)) WHERE id = e.id RETURNING hash INTO before;
+      hash = sha256(coalesce(before, ''::bytea) || audit.canonical(r)) WHERE id = r.id RETURNING hash INTO before;
   END LOOP;
-  UPDATE audit.link l SET hash = e.hash FROM audit.event e WHERE e.id = l.id;
+  UPDATE audit.link l SET hash = x.hash FROM audit.event x WHERE x.id = l.id;
 END $$"""
 
 
