@@ -1,7 +1,7 @@
 /** The whole view lives in the address, so that a link shares it and Back works. Pure functions both ways. */
 import type { Lang, Scheme, UnitKind } from './types';
 
-export type Route = 'map' | 'figures' | 'imports' | 'run' | 'print' | 'sheet' | 'account' | 'people' | 'declarations' | 'asks';
+export type Route = 'map' | 'figures' | 'imports' | 'run' | 'print' | 'sheet' | 'account' | 'people' | 'declarations' | 'asks' | 'audit';
 export type Side = 'home' | 'layers' | 'list' | 'none';
 export type Look = 'classes' | 'heat';
 
@@ -108,7 +108,7 @@ function routeOf(path: string): Pick<View, 'route' | 'run' | 'sheet'> {
     const sheet = unitKey(`${second}:${third}`);
     if (sheet) return { ...none, route: 'sheet', sheet };
   }
-  const simple = oneOf(first, ['figures', 'imports', 'print', 'account', 'people', 'declarations', 'asks'] as const);
+  const simple = oneOf(first, ['figures', 'imports', 'print', 'account', 'people', 'declarations', 'asks', 'audit'] as const);
   return { ...none, route: simple ?? 'map' };
 }
 
