@@ -9,9 +9,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from api.logs import logger
 from db.engine import raw_copy, write_session
+from db.errors import HexwardError
 from population.statistics import service
 from population.statistics.rebuild import city_today
-from privacy import roots, unusual
+from privacy import retention, roots, unusual
 
 CHECK_EVERY_S = 600.0
 
@@ -29,9 +30,11 @@ def catch_up(owner: Engine) -> bool:
 
 
 def oversee(owner: Engine) -> None:
-    """Sign the roots of the days that have ended, and look for unusual use today and on those days."""
+    """Sign the roots of the days that have ended, look for unusual use, deal with what has lost its ground."""
     with write_session(owner) as session:
         made = roots.make_due(session, roots.signing_key())
+    if made:  # once a day
+        retention.run(owner, dry_run=False)
     with write_session(owner) as session:
         if session.execute(text("SELECT 1 FROM ops.city")).scalar() is not None:
             for day in [*made[-7:], city_today(raw_copy(session))]:
@@ -61,7 +64,7 @@ class Calendar:
                 if catch_up(self._owner):
                     logger().info("new_day")
                 oversee(self._owner)
-            except SQLAlchemyError as error:  # the database may be away; the next look tries again
+            except (SQLAlchemyError, HexwardError, OSError) as error:  # the database or a key may be away; the next look tries again
                 logger().warning("new_day_failed", exc_info=error)
             if self._stop.wait(CHECK_EVERY_S):
                 return

@@ -79,6 +79,7 @@ STATUS: dict[str, int] = {
     "copy_type": 500,
     "identity_key": 500,
     "keys": 409,
+    "retention": 500,
     "audit.unknown": 404,
     "audit.delay": 422,
     "audit.root_file": 422,

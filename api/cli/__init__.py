@@ -30,6 +30,11 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "加密密钥：状态、更换、销毁旧密钥",
         "Keys of what is encrypted: state, change, destroy old ones",
     ),
+    "retention": (
+        "api.cli.retention",
+        "保存期限：处理到期的记录",
+        "Retention: deal with what has lost its ground",
+    ),
     "demo-city": ("api.cli.demo_city", "只生成演示城市的源文件", "Write the demo city's source files only"),
     "bench": ("api.cli.bench", "运行一项性能测试", "Run one benchmark"),
     "settings": ("api.cli.settings", "列出全部设置", "List every setting"),

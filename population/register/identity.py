@@ -189,7 +189,7 @@ class Vault:
         >>> Vault.of(bytes(32)).hash_phones(pl.Series(["13800138000", None])).bin.size().to_list()
         [32, None]
         """
-        key = hmac.digest(self.phones, b"hexward phone hashes", hashlib.sha256)
+        key = self.phone_hashes
         short = phones.str.contains(r"^[1-9]\d{1,16}$").fill_null(False).to_numpy()
         blocks = np.zeros((2 * int(short.sum()), 2), dtype=">u8")
         blocks[:, 0] = np.repeat(phones.filter(pl.Series(short)).cast(pl.UInt64).to_numpy(), 2)

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from psycopg.types.json import Jsonb
 from sqlalchemy import Engine, text
 
 from db.engine import raw_copy, read_session, write_session
@@ -60,6 +61,13 @@ ENCRYPTED: Final = (
     Column("register.person_ask", "answer_sealed", (b"sealed", _REPLY)),
 )
 """Every column of encrypted values; a test finds one that is missing here."""
+IN_ACTS: Final = {"id_number_enc": (b"id",), "phone_enc": (b"phone",), "number_enc": (b"id",)}
+"""The same values as acts remember them (``register.act_change.before`` and ``after``), so that an undo still fits."""
+_IN_ACTS: Final = " OR ".join(
+    f"get_byte(decode(substr({side}->>'{name}', 3, 2), 'hex'), 0) >> 3 <> %(g)s"
+    for side in ("before", "after")
+    for name in IN_ACTS
+)
 KEYED_HASHES: Final = frozenset(
     {
         ("register.person", "id_number_hash"), ("register.person", "phone_hash"),
@@ -104,6 +112,7 @@ def rotate(
         before = written
         for one in ENCRYPTED:
             written += _column(owner, one, safe, told)
+        written += _acts(owner, safe)
         if written == before:
             return written
 
@@ -150,7 +159,12 @@ def _write_ring(settings: RegisterSettings, said: dict[str, Any]) -> None:
 def _left(owner: Engine, generation: int) -> int:
     """How many values have another key than ``generation``."""
     with read_session(owner) as session:
-        return sum(
+        acts = raw_copy(session).execute(
+            f"SELECT count(*) FROM register.act_change WHERE {_IN_ACTS}".encode(),
+            {"g": generation},
+        )
+        in_acts = (acts.fetchone() or (0,))[0]
+        return int(in_acts) + sum(
             int(
                 session.execute(
                     text(f"SELECT count(*) FROM {one.table} WHERE get_byte({one.column}, 0) >> 3 <> :g"),
@@ -185,3 +199,35 @@ def _column(owner: Engine, one: Column, safe: identity.Vault, told: Callable[[st
                 tuple(list(part) for part in zip(*news, strict=True)),
             ).rowcount
         told(f"{one.table}.{one.column}", written)
+
+
+def _acts(owner: Engine, safe: identity.Vault) -> int:
+    """Write the values that acts remember anew; returns of how many changes."""
+    written = 0
+    while True:
+        with write_session(owner) as session:
+            conn = raw_copy(session)
+            found = conn.execute(
+                f"""SELECT act_id, seq, before, after FROM register.act_change WHERE {_IN_ACTS}
+                    ORDER BY act_id, seq LIMIT {BATCH} FOR UPDATE""".encode(),
+                {"g": safe.generation},
+            ).fetchall()
+            if not found:
+                return written
+            for act, seq, before, after in found:
+                conn.execute(
+                    "UPDATE register.act_change SET before = %s, after = %s WHERE act_id = %s AND seq = %s",
+                    (_remembered(before, safe), _remembered(after, safe), act, seq),
+                )
+            written += len(found)
+
+
+def _remembered(values: dict[str, Any] | None, safe: identity.Vault) -> Jsonb | None:
+    if values is None:
+        return None
+    made = dict(values)
+    for name, label in IN_ACTS.items():
+        if values.get(name):
+            stored = bytes.fromhex(values[name].removeprefix("\\x"))
+            made[name] = "\\x" + safe.reseal(stored, list(label)).hex()
+    return Jsonb(made)

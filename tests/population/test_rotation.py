@@ -85,6 +85,28 @@ def test_every_value_gets_the_new_key_and_the_old_one_goes_only_when_confirmed(
     assert rotation.status(owner)["opens"] == [1, 2]
 
 
+def test_what_acts_remember_gets_the_new_key_too(owner: Engine, filled: int, small_city: SmallCity) -> None:
+    """An undo puts back what stood there before, and must find it readable and unchanged."""
+    with psycopg.connect(plain(small_city.url)) as connection:
+        connection.execute(
+            """WITH a AS (INSERT INTO register.act (kind, role, purpose) VALUES ('correct', 'officer', 'duty')
+                 RETURNING id)
+               INSERT INTO register.act_change (act_id, seq, table_name, row_id, before, after)
+               SELECT a.id, 1, 'person', p.id::text, to_jsonb(p), to_jsonb(p) - 'phone_enc'
+               FROM a, register.person p WHERE p.key = 'P00001'"""
+        )
+    assert rotation.rotate(owner, breath_s=0) == filled + 1
+    rotation.confirm(owner)
+    with read_session(owner) as session:
+        same = session.execute(
+            text(
+                """SELECT to_jsonb(p) = c.before, to_jsonb(p) - 'phone_enc' = c.after FROM register.act_change c
+                   JOIN register.person p ON p.id::text = c.row_id"""
+            )
+        ).one()
+    assert tuple(same) == (True, True)
+
+
 def test_an_old_key_in_use_is_not_destroyed(owner: Engine, filled: int, small_city: SmallCity) -> None:
     old = identity.vault().protect_phones(pl.Series([PHONE]))[0]
     rotation.rotate(owner, breath_s=0)
