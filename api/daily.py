@@ -64,7 +64,7 @@ class Calendar:
                 if catch_up(self._owner):
                     logger().info("new_day")
                 oversee(self._owner)
-            except (SQLAlchemyError, HexwardError, OSError) as error:  # the database or a key may be away; the next look tries again
+            except (SQLAlchemyError, HexwardError, OSError) as error:  # tried again at the next look
                 logger().warning("new_day_failed", exc_info=error)
             if self._stop.wait(CHECK_EVERY_S):
                 return
