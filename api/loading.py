@@ -36,6 +36,7 @@ from intake.schema import Schema
 from population.register import loaders as register
 from population.register.schemas import SCHEMAS as REGISTER
 from population.statistics.areal_tables import columns_of, load_areal, schema_of
+from population.statistics.kept import Kept
 from population.statistics.rebuild import city_today
 
 LAYERS = ("areas", "grids", "land_use")
@@ -131,6 +132,7 @@ def load_city(
                 settle.after_register()
             one = _Load(engine, city, source, order, watcher)
             report = with_patience(one.run, tell=one.waiting)
+            settle.kept = one.kept or settle.kept
             reports.append(report)
             watcher.end(report)
     except DatabaseGone:
@@ -187,6 +189,7 @@ class _Load:
     def __init__(self, engine: Engine, city: City, source: Source, order: Order, watcher: Watcher) -> None:
         self.engine, self.city, self.order, self.watcher = engine, city, order, watcher
         self.source = source if source.kind != "areal" else _with_columns(source)
+        self.kept: Kept | None = None
 
     def waiting(self, _gone: DatabaseGone, seconds: float) -> None:
         """Say that the database is waited for."""
@@ -249,6 +252,7 @@ class _Load:
                 resolve(session, self.corrected, run.id)
             settling.mark(conn, self.source.kind, changed, result.rebuild)
             run.finish(session, reading, unchanged_rows=result.unchanged, warnings=warnings)
+        self.kept = getattr(result, "kept", None)
         report.read, report.rejected, report.unchanged = reading.rows_read, run.rejected, result.unchanged
         report.accepted = report.read - report.rejected
         report.inserted, report.updated = result.inserted, result.updated

@@ -26,6 +26,8 @@ from population.statistics.areal_tables import respread
 from population.statistics.rebuild import rebuild
 
 if TYPE_CHECKING:
+    from population.statistics.kept import Kept
+
     Connection = psycopg.Connection[Any]
 
 STEPS = ("root", "grids", "crosswalk", "places", "weights", "statistics", "areal", "search")
@@ -68,6 +70,8 @@ class Settling:
         waiting: Callable[[str, float], None],
     ) -> None:
         self.engine, self.city, self.tell, self.waiting = engine, city, tell, waiting
+        self.kept: Kept | None = None
+        """What a first load of this run still has in hand for the statistics."""
 
     def after_layers(self) -> None:
         """The root, grids, crosswalk and places that changed layers ask for."""
@@ -130,7 +134,8 @@ class Settling:
         crosswalk.weigh_dwellings(conn)
 
     def _statistics(self, conn: Connection) -> None:
-        rebuild(conn)
+        kept, self.kept = self.kept, None
+        rebuild(conn, kept=kept)
 
     def _areal(self, conn: Connection) -> None:
         respread(conn)

@@ -20,7 +20,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import polars as pl
 import psycopg
@@ -41,6 +41,8 @@ from population.register.schemas import SCHEMAS
 from population.statistics.rebuild import rebuild
 
 Connection = psycopg.Connection[Any]
+
+_T = TypeVar("_T")
 
 TABLES = ("person", "household", "residence")
 
@@ -83,15 +85,17 @@ def _timed(url: str, folder: Path, aside: bool) -> dict[str, float]:
         source, _ = _reading("persons", folder)
         seconds: dict[str, float] = {}
 
-        def lap(name: str, work: Callable[[], object]) -> None:
+        def lap(name: str, work: Callable[[], _T]) -> _T:
             start = time.perf_counter()
-            work()
+            made = work()
             seconds[name] = time.perf_counter() - start
+            return made
 
         if not aside:
             conn.execute("SELECT set_config('hexward.bulk', 'on', true)")
-        lap("rows", lambda: load_persons(conn, source, ahead(_reading("persons", folder)[1]), 1, aside=aside))
-        lap("statistics", lambda: rebuild(conn))
+        batches = ahead(_reading("persons", folder)[1])
+        loaded = lap("rows", lambda: load_persons(conn, source, batches, 1, aside=aside))
+        lap("statistics", lambda: rebuild(conn, kept=loaded.kept))
         lap("commit", conn.commit)
         return seconds
 

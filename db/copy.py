@@ -193,7 +193,7 @@ def _fixed_bytes(series: pl.Series, kind: str) -> NDArray[np.uint8]:  # noqa: PL
         micros = series.cast(pl.Datetime("us")).to_physical().fill_null(POSTGRES_EPOCH_US).to_numpy()
         return _bytes_of(micros - POSTGRES_EPOCH_US, ">i8")
     if kind == "uuid":
-        return _uuid(series)
+        return uuid_bytes(series)
     if kind == "numeric":
         return _numeric(series)
     if kind in _ARRAY:
@@ -222,7 +222,8 @@ def _jsonb(series: pl.Series, valid: NDArray[np.bool_]) -> Encoded:
     return _text(pl.select(pl.lit("\x01") + series.cast(pl.String)).to_series(), valid)
 
 
-def _uuid(series: pl.Series) -> NDArray[np.uint8]:
+def uuid_bytes(series: pl.Series) -> NDArray[np.uint8]:
+    """The 16 bytes of each UUID (16 bytes or text), zeros for null. Raises ValueError for anything else."""
     if series.dtype != pl.Binary:
         series = series.cast(pl.String).str.replace_all("-", "").str.decode("hex")
     raw = series.fill_null(bytes(16))

@@ -29,6 +29,7 @@ from population.register.load_places import ALWAYS, PLACE
 from population.register.merge import LoadResult, as_of, count_later, refuse
 from population.register.update_people import SETTLE, update_people
 from population.statistics.counted import residence_columns
+from population.statistics.kept import Kept
 
 if TYPE_CHECKING:
     import psycopg
@@ -52,8 +53,8 @@ _PERSON: Final = (
 )
 
 _RESIDENCE: Final = (
-    "person_id", "household_id", "dwelling_id", *PLACE, "run_id", "status", "permit", "permit_until", "valid_from",
-    "valid_to", "ended", "changes_on", "counted",
+    "id", "person_id", "household_id", "dwelling_id", *PLACE, "run_id", "status", "permit", "permit_until",
+    "valid_from", "valid_to", "ended", "changes_on", "counted",
 )  # fmt: skip
 
 
@@ -74,7 +75,8 @@ def load_persons(
     with bulk(conn, TABLES if aside else ()):
         for rows in ready:
             filling.take(rows)
-    result.rebuild = True
+        filling.kept.complete(conn)
+    result.rebuild, result.kept = True, filling.kept
     filling.settle_households()
     if filling.later:
         count_later(conn)
@@ -116,6 +118,7 @@ class _Filling:
     people: KeyIndex = field(default_factory=KeyIndex)
     households: KeyIndex = field(default_factory=KeyIndex)
     later: list[pl.DataFrame] = field(default_factory=list)
+    kept: Kept = field(default_factory=Kept)
     unsettled: list[str] = field(default_factory=list)
     homes_before: int = 0
     started_ms: int = field(default_factory=lambda: time.time_ns() // 1_000_000)
@@ -207,10 +210,19 @@ class _Filling:
 
     def _write_residences(self, rows: pl.DataFrame) -> None:
         rows = residence_columns(rows.rename({"from": "valid_from", "to": "valid_to"}), self.today)
+        rows = rows.with_columns(self._numbers(rows.height).alias("id"))
         self._copy("register.residence", rows.select(_RESIDENCE))
 
     def _copy(self, table: str, rows: pl.DataFrame) -> None:
         copy_frame(self.conn, table, rows, freeze=self.bare)
+        self.kept.add(table.removeprefix("register."), rows)
+
+    def _numbers(self, rows: int) -> pl.Series:
+        """The next numbers of residences, drawn at once. Whoever fills an empty table holds it alone."""
+        drawn = "select setval(seq, nextval(seq) + %s) from pg_get_serial_sequence('register.residence', 'id') as seq"
+        found = self.conn.execute(drawn, (rows - 1,)).fetchone()
+        last = int(found[0]) if found else rows
+        return pl.Series(np.arange(last - rows + 1, last + 1))
 
     def settle_households(self) -> None:
         """A household that was met in several dwellings lives in the one that its members moved into last."""

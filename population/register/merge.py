@@ -16,6 +16,8 @@ from db.copy import copy_frame
 if TYPE_CHECKING:
     import psycopg
 
+    from population.statistics.kept import Kept
+
     Connection = psycopg.Connection[Any]
 
 Derive = Callable[[pl.DataFrame, date], pl.DataFrame]
@@ -28,7 +30,8 @@ ROWS_BY_TRIGGER = 50_000
 @dataclass
 class LoadResult:
     """What became of the rows of a source: ``accepted`` counts all that are in the register now, ``unchanged`` those
-    of them that were there before in the same words; ``rebuild`` tells that statistics have to be made anew."""
+    of them that were there before in the same words; ``rebuild`` tells that statistics have to be made anew, and
+    ``kept`` holds what a first load has in hand for them."""
 
     accepted: int = 0
     unchanged: int = 0
@@ -37,6 +40,7 @@ class LoadResult:
     rejected: list[pl.DataFrame] = field(default_factory=list)
     warnings: list[dict[str, Any]] = field(default_factory=list)
     rebuild: bool = False
+    kept: Kept | None = None
 
     @property
     def rejected_df(self) -> pl.DataFrame:

@@ -131,7 +131,8 @@ def household(collective: Flags, tenure: Ints, people: NDArray[np.int64]) -> Int
 # Loaders work on frames with dates and words; these give them the derived columns before a COPY.
 
 
-def _days(frame: pl.DataFrame, column: str) -> Days:
+def days(frame: pl.DataFrame, column: str) -> Days:
+    """A column of dates as days since 2000-01-01; null, and a column that is not there, as NEVER."""
     if column not in frame.columns:
         return np.full(frame.height, NEVER, np.int32)
     physical = frame[column].cast(pl.Date).to_physical().cast(pl.Int64) - _EPOCH_FROM_1970
@@ -154,7 +155,8 @@ def _flags(frame: pl.DataFrame, column: str) -> Flags:
     return np.asarray(series.fill_null(False).to_numpy(), dtype=np.bool_)
 
 
-def _coded(frame: pl.DataFrame, column: str, codes: dict[str, int], otherwise: int) -> Ints:
+def coded(frame: pl.DataFrame, column: str, codes: dict[str, int], otherwise: int) -> Ints:
+    """A column of words as the numbers that ``codes`` gives them, ``otherwise`` for the rest."""
     if column not in frame.columns:
         return np.full(frame.height, otherwise, np.int32)
     mapped = frame[column].replace_strict(codes, default=otherwise, return_dtype=pl.Int32)
@@ -174,13 +176,13 @@ def residence_columns(frame: pl.DataFrame, as_of: date) -> pl.DataFrame:
     columns: dict[str, NDArray[Any]] = {
         "floating": (frame["status"] == "floating").fill_null(False).to_numpy(),
         "superseded": _flags(frame, "superseded_at"),
-        "permit": _coded(frame, "permit", PERMITS, 0),
-        "permit_until": _days(frame, "permit_until"),
-        "valid_from": _days(frame, "valid_from"),
-        "valid_to": _days(frame, "valid_to"),
-        "gone": _days(frame, "person_valid_to"),
+        "permit": coded(frame, "permit", PERMITS, 0),
+        "permit_until": days(frame, "permit_until"),
+        "valid_from": days(frame, "valid_from"),
+        "valid_to": days(frame, "valid_to"),
+        "gone": days(frame, "person_valid_to"),
         "sex": sex,
-        "birth": _days(frame, "birth_date"),
+        "birth": days(frame, "birth_date"),
         "in_dwelling": _flags(frame, "dwelling_id"),
     }
     ended, changes, counted = residence(columns, days_of(as_of))
@@ -198,11 +200,11 @@ def employment_columns(frame: pl.DataFrame, as_of: date) -> pl.DataFrame:
     columns: dict[str, NDArray[Any]] = {
         "insured": _flags(frame, "insured"),
         "superseded": _flags(frame, "superseded_at"),
-        "valid_from": _days(frame, "valid_from"),
-        "valid_to": _days(frame, "valid_to"),
-        "gone": _days(frame, "person_valid_to"),
-        "closed": _days(frame, "employer_valid_to"),
-        "section": _coded(frame, "industry", SECTIONS, 0),
+        "valid_from": days(frame, "valid_from"),
+        "valid_to": days(frame, "valid_to"),
+        "gone": days(frame, "person_valid_to"),
+        "closed": days(frame, "employer_valid_to"),
+        "section": coded(frame, "industry", SECTIONS, 0),
     }
     ended, changes, counted = employment(columns, days_of(as_of))
     return frame.with_columns(
@@ -213,7 +215,7 @@ def employment_columns(frame: pl.DataFrame, as_of: date) -> pl.DataFrame:
 def period_columns(frame: pl.DataFrame, as_of: date) -> pl.DataFrame:
     """Dwellings and schooling: ``frame`` with changes_on and counted from valid_from (null: always) and valid_to."""
     today = days_of(as_of)
-    valid_from, valid_to = _begins(frame), _days(frame, "valid_to")
+    valid_from, valid_to = _begins(frame), days(frame, "valid_to")
     return frame.with_columns(
         _dates(next_change(valid_from, valid_to, today)).alias("changes_on"),
         pl.Series("counted", holds(valid_from, valid_to, today).astype(np.int32)),
@@ -243,7 +245,7 @@ def building_columns(frame: pl.DataFrame, as_of: date) -> pl.DataFrame:
 def employer_columns(frame: pl.DataFrame, as_of: date) -> pl.DataFrame:
     """``frame`` with changes_on and counted, for employers without employment rows; needs industry, uses jobs_count."""
     today = days_of(as_of)
-    valid_from, valid_to = _begins(frame), _days(frame, "valid_to")
+    valid_from, valid_to = _begins(frame), days(frame, "valid_to")
     has_jobs = "jobs_count" in frame.columns
     jobs = (
         frame["jobs_count"].cast(pl.Int32).fill_null(0).to_numpy()
@@ -251,12 +253,12 @@ def employer_columns(frame: pl.DataFrame, as_of: date) -> pl.DataFrame:
         else np.zeros(frame.height, np.int32)
     )
     here = holds(valid_from, valid_to, today)
-    counted = employer(here, _coded(frame, "industry", SECTIONS, 0), jobs, np.zeros(frame.height, np.bool_))
+    counted = employer(here, coded(frame, "industry", SECTIONS, 0), jobs, np.zeros(frame.height, np.bool_))
     return frame.with_columns(
         _dates(next_change(valid_from, valid_to, today)).alias("changes_on"), pl.Series("counted", counted)
     )
 
 
 def _begins(frame: pl.DataFrame) -> Days:
-    begins = _days(frame, "valid_from")
+    begins = days(frame, "valid_from")
     return np.where(begins == NEVER, days_of(date(1900, 1, 1)), begins).astype(np.int32)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import psycopg
     from numpy.typing import NDArray
 
+    from population.statistics.kept import Kept
     from population.statistics.readout import Columns
 
 ROWS_A_CHUNK: Final = 200_000
@@ -63,13 +64,17 @@ def city_today(conn: psycopg.Connection[Any]) -> date:
 
 
 def rebuild(
-    conn: psycopg.Connection[Any], as_of: date | None = None, series_from: date | None = None
+    conn: psycopg.Connection[Any],
+    as_of: date | None = None,
+    series_from: date | None = None,
+    kept: Kept | None = None,
 ) -> RebuildReport:
     """Recompute everything in schema ``stats`` for the day ``as_of`` (default: today in the city).
 
     Runs in the connection's open transaction; writers wait for it, readers only for its last step. Derived columns of
     register rows that are not as computed are written back, which is quick when a loader has filled them (see
-    ``counted``). The series begin at ``series_from``, else where they began, at the latest 36 months before ``as_of``.
+    ``counted``). Tables that ``kept`` still holds from their first load are not read. The series begin at
+    ``series_from``, else where they began, at the latest 36 months before ``as_of``.
 
     Raises OrphanError and OverlapError for a register that contradicts itself.
     """
@@ -83,7 +88,7 @@ def rebuild(
     one_writer(conn)
     day = as_of or city_today(conn)
     begins = _series_from(conn, day, series_from)
-    register = read_register(conn)
+    register = read_register(conn, kept)
     lap("read")
     made = compute(register, days_of(day))
     lap("count")

@@ -16,6 +16,7 @@ from population.statistics.readout import read_columns
 if TYPE_CHECKING:
     import psycopg
 
+    from population.statistics.kept import Kept
     from population.statistics.readout import Columns
 
 _PLACE: Final = {
@@ -144,9 +145,13 @@ class Unit:
         return {"lo": head & ~(((1 << free) - 1) << shift), "hi": head | (((1 << free) - 1) << shift)}
 
 
-def read_register(conn: psycopg.Connection[Any]) -> dict[str, Columns]:
-    """Every table of the register that is counted, whole."""
-    return {name: _flagged(read_columns(conn, f"register.{name}", spec)) for name, spec in TABLES.items()}
+def read_register(conn: psycopg.Connection[Any], kept: Kept | None = None) -> dict[str, Columns]:
+    """Every table of the register that is counted, whole; what ``kept`` still holds of it is not read."""
+    register = {}
+    for name, spec in TABLES.items():
+        there = kept.take(conn, name) if kept else None
+        register[name] = there or _flagged(read_columns(conn, f"register.{name}", spec))
+    return register
 
 
 def read_unit(conn: psycopg.Connection[Any], unit: Unit, base_resolution: int) -> dict[str, Columns]:

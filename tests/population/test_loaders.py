@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
+import numpy as np
 import polars as pl
 import psycopg
 import pytest
@@ -20,6 +21,7 @@ from population.register.loaders import load
 from population.register.places import find_places
 from population.register.schemas import SCHEMAS
 from population.statistics.rebuild import rebuild
+from population.statistics.register_columns import read_register
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +58,7 @@ class Register:
 
     def __init__(self, conn, placer):
         self.conn, self.placer, self.runs = conn, placer, 0
+        self.counting, self.kept = True, None
 
     def load(self, kind, rows, pieces=1, **options):
         self.runs += 1
@@ -71,7 +74,8 @@ class Register:
         batches = [Batch(part, pl.DataFrame()) for part in frame.iter_slices(max(size, 1))]
         source = Source(name=kind, kind=kind, file="-", **options)
         result = load(self.conn, source, batches, self.runs, self.placer)
-        if result.rebuild:
+        self.kept = result.kept
+        if result.rebuild and self.counting:
             rebuild(self.conn)
         return result
 
@@ -431,3 +435,61 @@ def test_many_new_rows_in_a_filled_register_are_counted_in_columns(register, mon
     assert register.rows(
         "select dwellings, est_residents from stats.unit_figures where unit_kind = 'area' and unit_id = 1"
     ) == [(28, 58)]
+
+
+def sorted_columns(table):
+    """Rows in one order, whatever order they were read in, with the kinds of the columns."""
+    keys = ("id",) if "id" in table else ("id_lo", "id_hi")
+    order = np.lexsort([table[key] for key in keys])
+    return {name: (column.dtype, column[order].tolist()) for name, column in table.items()}
+
+
+ODD = [
+    {**PEOPLE[0], "key": "P90", "household_key": None, "status": "floating", "permit": "valid",
+     "permit_until": date(2030, 2, 1), "id_number": number(BORN, 90)},
+    {**PEOPLE[0], "key": "P91", "household_key": "H91", "household_kind": "collective", "sex": 9,
+     "birth_date": date(1931, 3, 1), "id_number": None, "to": date(2024, 1, 1)},
+]  # fmt: skip
+
+
+def just_copied(register, people):
+    register.load("buildings", BUILDINGS)
+    register.load("dwellings", DWELLINGS)
+    register.counting = False
+    register.load("persons", people, pieces=3)
+    return register.kept
+
+
+def test_what_a_first_load_keeps_in_hand_is_what_the_register_holds(register):
+    kept = just_copied(register, [*PEOPLE, *ODD])
+    read = read_register(register.conn)
+    for table in ("person", "household", "residence"):
+        mine = kept.take(register.conn, table)
+        assert mine is not None, table
+        assert sorted_columns(mine) == sorted_columns(read[table]), table
+        assert kept.take(register.conn, table) is None, "given once only"
+
+
+@pytest.mark.parametrize(
+    ("change", "table"),
+    [
+        ("update register.person set birth_date = '1999-09-09' where key = 'P3'", "person"),
+        ("update register.household set kind = 'collective' where key = 'H2'", "household"),
+        ("delete from register.residence where id = (select max(id) from register.residence)", "residence"),
+        ("insert into register.person (key) values ('P1000')", "person"),
+    ],
+)
+def test_what_was_kept_is_not_believed_once_the_table_is_another(register, change, table):
+    """Also by a later command of the very transaction that copied the rows."""
+    kept = just_copied(register, PEOPLE)
+    register.conn.execute(change)
+    assert kept.take(register.conn, table) is None
+
+
+def test_statistics_from_what_was_kept_are_those_of_the_rows(register):
+    """One household is met in two dwellings, so the loader itself changes it after the copy."""
+    moved = {**PEOPLE[1], "key": "P95", "id_number": number(BORN, 95), "dwelling_key": "D5",
+             "from": date(2025, 5, 1)}  # fmt: skip
+    kept = just_copied(register, [*PEOPLE, *ODD, moved])
+    rebuild(register.conn, kept=kept)
+    assert register.kept_current()
