@@ -109,7 +109,7 @@ def _fields(row: Any) -> dict[str, Any]:
 
 
 def _summary(row: Any, fields: dict[str, Any]) -> dict[str, Any]:
-    door = "-".join(part for part in (row.unit, row.room) if part)
+    door = search.door_words(row.unit, row.room)
     return {
         "id": str(row.id),
         "kind": row.kind,

@@ -302,12 +302,19 @@ def _masked_phone(stored: bytes | None) -> str | None:
     return None if number is None else "*" * max(len(number) - TAIL, 0) + number[-TAIL:]
 
 
+def door_words(unit: str | None, room: str | None) -> str:
+    """A door as it is written: 2单元501, 2-501, 501.
+
+    >>> door_words("2单元", "501"), door_words("2", "501"), door_words(None, "501")
+    ('2单元501', '2-501', '501')
+    """
+    if not (unit and room):
+        return unit or room or ""
+    return f"{unit}{room}" if unit.endswith("单元") else f"{unit}-{room}"
+
+
 def _address(one: Any) -> str | None:
-    parts = [one.address or one.building]
-    if one.unit:
-        parts.append(f"{one.unit}-{one.room}" if one.room else one.unit)
-    elif one.room:
-        parts.append(one.room)
+    parts = (one.address or one.building, door_words(one.unit, one.room))
     return " ".join(part for part in parts if part) or None
 
 
