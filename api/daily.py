@@ -10,6 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from api.logs import logger
 from db.engine import raw_copy, write_session
 from db.errors import HexwardError
+from population.register import searchable
 from population.statistics import service
 from population.statistics.rebuild import city_today
 from privacy import retention, roots, unusual
@@ -63,6 +64,7 @@ class Calendar:
             try:
                 if catch_up(self._owner):
                     logger().info("new_day")
+                searchable.catch_up_now(self._owner)
                 oversee(self._owner)
             except (SQLAlchemyError, HexwardError, OSError) as error:  # tried again at the next look
                 logger().warning("new_day_failed", exc_info=error)

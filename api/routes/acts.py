@@ -14,6 +14,7 @@ from api.answers import json_answer
 from api.scope import Access
 from population.register import notices
 from population.register.acts import Kind, act
+from population.register.searchable import catch_up_now
 
 router = APIRouter(prefix="/api", tags=["acts"])
 
@@ -203,6 +204,8 @@ def _do(access: Access, kind: Kind, form: BaseModel) -> Response:
         )
         opened.note(act=done["act"])
         opened.concerns(*(UUID(one) for one in done["persons"]))
+    if kind in ("arrive", "correct", "born"):
+        catch_up_now(access.state.engines.owner)  # the search hashes telephone numbers with a key of its own
     return json_answer(done)
 
 

@@ -12,18 +12,20 @@ from starlette.responses import Response
 
 from api.answers import json_answer
 from api.scope import Access
-from population.register import asks, declarations
+from population.register import asks, declarations, searchable
 
 router = APIRouter(prefix="/api", tags=["people"])
 
 
 class Decided(BaseModel):
-    """What the officer decides; `person_id` whom it is about, `act_id` the act that was done for it."""
+    """What the officer decides; `person_id` whom it is about, `new_person` when nobody in the register yet;
+    `act_id` the act that was done for it already, else it is done now."""
 
     decision: Literal["confirm", "reject", "ask"]
     reason: str | None = Field(default=None, max_length=500)
     person_id: UUID | None = None
     act_id: UUID | None = None
+    new_person: bool = False
 
 
 class Answered(BaseModel):
@@ -62,13 +64,11 @@ def decide(access: Access, declaration_id: UUID, said: Decided) -> Response:
     with access.audited(
         "declaration", "change", declaration=str(declaration_id), decision=said.decision
     ) as opened:
-        declarations.decide(
-            opened.session,
-            declaration_id,
-            declarations.Said(said.decision, said.reason, said.person_id, said.act_id),
-        )
-        opened.concerns(*([said.person_id] if said.person_id else []))
+        decided = declarations.Said(said.decision, said.reason, said.person_id, said.act_id, said.new_person)
+        whom = declarations.decide(opened.session, declaration_id, decided, opened.decision.purpose)
+        opened.concerns(*([whom] if whom else []))
         found = declarations.one(opened.session, declaration_id, date.today())
+    searchable.catch_up_now(access.state.engines.owner)
     return json_answer(found)
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 from db.errors import HexwardError
 from population.register import search
+from population.register.declared_acts import perform
 from population.register.hall import ANSWERED, SEALED
 from population.register.identity import mask, vault
 from population.register.searchable import TAIL
@@ -78,30 +79,41 @@ def one(session: Session, which: UUID, today: date) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Said:
-    """An officer's decision: ``person`` whom it is about, ``act`` what was done for it, ``reason`` for the resident."""
+    """An officer's decision: ``person`` whom it is about, or ``new`` for somebody not yet in the register; ``act`` what
+    was done for it already (else it is done now); ``reason`` for the resident."""
 
     decision: Decision
     reason: str | None = None
     person: UUID | None = None
     act: UUID | None = None
+    new: bool = False
 
 
-def decide(session: Session, which: UUID, said: Said) -> None:
-    """Decide; the resident sees it, and the reason, under the code.
+def decide(session: Session, which: UUID, said: Said, purpose: str) -> UUID | None:
+    """Decide, in one transaction with the act that a confirmation asks for; the resident sees it, and the reason.
 
-    Raises DeclarationNotFound, DeclarationIncomplete.
+    Returns the person it is about. Raises DeclarationNotFound, DeclarationIncomplete, ActRefused.
     """
-    if (said.decision == "confirm" and said.person is None) or (
-        said.decision != "confirm" and not said.reason
-    ):
+    confirms = said.decision == "confirm"
+    if (confirms and said.person is None and not said.new) or (not confirms and not said.reason):
+        raise DeclarationIncomplete(decision=said.decision)
+    row = session.execute(text(f"{_LIST} WHERE d.id = :id AND d.state IN ('new', 'asked')"), {"id": which})
+    declared = row.one_or_none()
+    if declared is None:
+        raise DeclarationNotFound()
+    person, act = said.person, said.act
+    if confirms and act is None:
+        person, act = perform(session, purpose, declared, _fields(declared), None if said.new else person)
+    if confirms and person is None:
         raise DeclarationIncomplete(decision=said.decision)
     sealed = vault().seal(said.reason, ANSWERED) if said.reason else None
     done = session.execute(
         text("SELECT register.declaration_decide(:id, :said, :note, :person, :act)"),
-        {"id": which, "said": _STATE[said.decision], "note": sealed, "person": said.person, "act": said.act},
+        {"id": which, "said": _STATE[said.decision], "note": sealed, "person": person, "act": act},
     ).scalar_one()
     if not done:
         raise DeclarationNotFound()
+    return person
 
 
 def _fields(row: Any) -> dict[str, Any]:

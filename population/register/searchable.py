@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from db.bulk import bulk
 from db.copy import copy_frame
+from db.engine import raw_copy, write_session
 from population.register.identity import Vault, vault
 from population.register.keys import read_frame
 from population.register.load_people import as_binary
@@ -25,6 +26,7 @@ from population.register.names import Keys
 if TYPE_CHECKING:
     import psycopg
     from numpy.typing import NDArray
+    from sqlalchemy import Engine
 
     Connection = psycopg.Connection[Any]
 
@@ -115,6 +117,12 @@ def catch_up(conn: Connection) -> int:
             (tail, whole, person),
         )
     return len(due)
+
+
+def catch_up_now(owner: Engine) -> int:
+    """``catch_up`` in a transaction of its own: after acts, which run as a role that may not write what is searched."""
+    with write_session(owner) as session:
+        return catch_up(raw_copy(session))
 
 
 def _names(conn: Connection) -> pl.DataFrame:

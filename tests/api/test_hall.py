@@ -58,7 +58,9 @@ def test_from_the_hall_to_the_officer_and_back(served: Served, browser: Browser,
         )
     assert officer.post(where, json={"decision": "confirm"}).status_code == 422
     assert officer.post(where, json={"decision": "confirm", "person_id": str(foreign)}).status_code == 404
-    assert officer.post(where, json={"decision": "confirm", "person_id": str(mine)}).status_code == 200
+    done = officer.post(where, json={"decision": "confirm", "person_id": str(mine)})
+    assert done.status_code == 200, done.text
+    assert officer.get(f"/api/acts/{done.json()['act_id']}").json()["kind"] == "confirm"
     assert officer.post(where, json={"decision": "reject", "reason": "again"}).status_code == 404
     with write_session(owner) as session:
         assert hall.person_of_code(session, code) == mine
@@ -68,6 +70,38 @@ def test_from_the_hall_to_the_officer_and_back(served: Served, browser: Browser,
     assert code.replace("-", "").encode() not in kept.code_hash
     for secret in (ID, "13800138000", "欧阳娜娜", code):
         assert secret not in served.log.getvalue()
+
+
+def test_a_confirmed_declaration_is_an_act(browser: Browser, owner: Engine) -> None:
+    """Somebody new arrives and is found at once by name and telephone; then leaves by a declaration."""
+    resident, officer = browser(), browser("officer")
+    home = building(owner, "B0")
+    (door, *_) = resident.get(f"/api/hall/addresses/{home}/doors").json()["doors"]
+    form = {**FORM, "building_id": home, "dwelling_id": door["id"]}
+    code = resident.post("/api/hall/declarations", json=form).json()["code"]
+    (one,) = officer.get("/api/declarations").json()["declarations"]
+    where = f"/api/declarations/{one['id']}/decision"
+    assert officer.post(where, json={"decision": "confirm"}).status_code == 422
+    done = officer.post(where, json={"decision": "confirm", "new_person": True})
+    assert done.status_code == 200, done.text
+    person = done.json()["person_id"]
+    assert officer.get(f"/api/acts/{done.json()['act_id']}").json()["kind"] == "arrive"
+    for query in ("欧阳娜娜", "8000", ID):
+        assert [hit["id"] for hit in officer.get(f"/api/people/search?q={query}").json()["results"]] == [
+            person
+        ]
+    with write_session(owner) as session:
+        assert str(hall.person_of_code(session, code)) == person
+    left = {**form, "kind": "moved_out", "on": "2026-11-20"}
+    resident.post("/api/hall/declarations", json=left)
+    (gone, _) = officer.get("/api/declarations").json()["declarations"]
+    shown = officer.get(f"/api/declarations/{gone['id']}").json()
+    assert [(hit["id"], hit["matched"]) for hit in shown["candidates"]] == [(person, "number")]
+    done = officer.post(
+        f"/api/declarations/{gone['id']}/decision", json={"decision": "confirm", "person_id": person}
+    )
+    assert done.status_code == 200, done.text
+    assert officer.get("/api/people/search?q=欧阳娜娜").json()["results"] == []
 
 
 def test_another_grid_sees_nothing_of_it(browser: Browser, owner: Engine) -> None:

@@ -35,6 +35,7 @@ export interface Declared {
   name: string;
   address: string;
   building_id: number;
+  dwelling_id: number | null;
   person_id: string | null;
   answer: string | null;
   grid: Hit['grid'];

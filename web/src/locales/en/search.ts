@@ -62,6 +62,7 @@ export const search = {
   'declared.who': 'Who it is about',
   'declared.who.detail': 'People of your territory with this ID number, phone or name. Choose one to confirm.',
   'declared.who.none': 'Nobody in your territory fits. Register the person first, then confirm.',
+  'declared.who.new': 'Somebody new: register with what was declared',
   'declared.reason': 'Words to the resident',
   'declared.confirm': 'Confirm',
   'declared.reject': 'Reject',

@@ -62,6 +62,7 @@ export const search = {
   'declared.who': '对应人员',
   'declared.who.detail': '辖区内证件号、电话或姓名相符的人员，确认时请选择其一。',
   'declared.who.none': '辖区内没有相符的人员，请先登记此人再确认。',
+  'declared.who.new': '新来人员：按申报内容登记',
   'declared.reason': '给居民的说明',
   'declared.confirm': '确认',
   'declared.reject': '退回',
