@@ -80,7 +80,7 @@ def test_a_resident_declares_and_the_officer_decides(visit: Visitor) -> None:
     expect(page.get_by_text("请核对号码")).to_be_visible()
     page.get_by_label("身份证号码", exact=True).fill(ID)
     page.get_by_label("手机号码").fill("13800138000")
-    page.get_by_label("说明", exact=False).last.fill("<img src=x onerror=alert(1)>")
+    page.get_by_label("其他说明").fill("<img src=x onerror=alert(1)>")
     page.get_by_role("button", name="提交").tap()
     expect(page.get_by_text("请勾选后继续")).to_be_visible()
     page.get_by_label("我已阅读").check()

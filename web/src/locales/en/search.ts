@@ -123,7 +123,7 @@ export const search = {
   'hall.child.girl': 'girl',
   'hall.child.boy': 'boy',
   'hall.parent': 'Other parent\'s ID number (if you like)',
-  'hall.words': 'What changed, or anything else (if you like)',
+  'hall.words': 'Anything else (if you like)',
   'hall.words.changed': 'What changed?',
   'hall.ground': 'Why we ask and what happens',
   'hall.ground.detail': 'Local rules on residents\' registration ask for this. Only the officer of your grid reads it; ID and phone numbers are stored encrypted. You can ask for a copy, a correction or erasure at any time.',

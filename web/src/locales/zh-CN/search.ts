@@ -123,7 +123,7 @@ export const search = {
   'hall.child.girl': '女孩',
   'hall.child.boy': '男孩',
   'hall.parent': '另一方父母的身份证号（选填）',
-  'hall.words': '变更内容或其他说明（选填）',
+  'hall.words': '其他说明（选填）',
   'hall.words.changed': '哪些信息变了？',
   'hall.ground': '为什么需要这些信息',
   'hall.ground.detail': '依据本地居住登记规定采集。只有您所在网格的网格员可以查看，证件号和电话加密保存。您可随时申请查阅、更正或删除。',
