@@ -45,7 +45,11 @@ class _Accepted(Protocol):
 
 @dataclass
 class LoadResult:
-    """What became of a layer's rows; `places_changed` asks for the register's places to be found again."""
+    """What became of the rows of a source: `accepted` counts all that are there now, `unchanged` those of them that
+    were there before in the same words.
+
+    `places_changed` asks for the register's places to be found again, `rebuild` for statistics to be made anew.
+    """
 
     accepted: int = 0
     unchanged: int = 0

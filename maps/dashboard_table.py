@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from maps.catalogue import indicator_layers
-from maps.exports import Cell, Table, in_language, word
+from maps.exports import Cell, Table, basis_note, in_language, word
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,6 +30,7 @@ def dashboard_table(board: dict[str, Any], lang: str = "zh-CN") -> Table:
         (word("code", lang), unit["code"]),
         (word("parent", lang), above),
         (word("as_of", lang), board["as_of"]),
+        *basis_note(board["basis"], lang),
         (word("exactness", lang), word(board["exactness"], lang)),
         *(
             (

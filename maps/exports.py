@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from maps.figures import Geography
+    from maps.moment import Basis
     from maps.viewer import Viewer
 
 Cell = str | int | float | bool | None
@@ -51,6 +52,8 @@ _WORDS: Final[dict[str, dict[str, str]]] = {
     "withheld": {"zh": "不予公布", "en": "Withheld"},
     "moe": {"zh": "误差范围", "en": "Margin of error"},
     "as_of": {"zh": "日期", "en": "Date"},
+    "basis": {"zh": "口径日期", "en": "Day"},
+    "month": {"zh": "月末数：所选日期之前最近的月末", "en": "month end: the last one up to the chosen day"},
     "layer": {"zh": "图层", "en": "Layer"},
     "unit": {"zh": "单位", "en": "Unit"},
     "definition": {"zh": "统计口径", "en": "Definition"},
@@ -109,6 +112,7 @@ class Table:
     headings: tuple[str, ...]
     rows: list[tuple[Cell, ...]]
     about: tuple[tuple[str, str], ...] = ()
+    basis: Basis = "day"
 
     def csv(self) -> bytes:
         """UTF-8 with a byte-order mark, so that Excel shows Chinese; formulas disarmed."""
@@ -145,6 +149,7 @@ class Table:
         return {
             "title": self.title,
             "headings": list(self.headings),
+            "basis": self.basis,
             "rows": [list(row) for row in self.rows],
             "about": [{"heading": h, "text": t} for h, t in self.about],
         }
@@ -205,11 +210,17 @@ def layer_table(
         (word("layer", lang), in_language(layer.title, lang)),
         (word("unit", lang), unit),
         (word("as_of", lang), found.as_of.isoformat()),
+        *basis_note(found.basis, lang),
         (word("exactness", lang), word(found.exactness, lang)),
         (word("definition", lang), in_language(layer.definition, lang)),
         (word("source", lang), in_language(layer.source, lang)),
     )
-    return Table(in_language(layer.title, lang), tuple(headings), rows, about)
+    return Table(in_language(layer.title, lang), tuple(headings), rows, about, found.basis)
+
+
+def basis_note(basis: Basis, lang: str) -> tuple[tuple[str, str], ...]:
+    """What a table says of its day where that is the last month end and not the day asked for."""
+    return ((word("basis", lang), word("month", lang)),) if basis == "month" else ()
 
 
 def _plain(value: float) -> Cell:

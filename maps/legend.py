@@ -76,6 +76,7 @@ def describe(found: LayerValues, classed: Breaks, theme: Theme = "light") -> dic
         "unit": found.layer.unit,
         "title": found.layer.title,
         "as_of": found.as_of.isoformat(),
+        "basis": found.basis,
         "exactness": cast("str", found.exactness),
         "withheld_n": int(found.withheld.sum()),
         "geography": found.places.geography,

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from maps.viewer import Viewer
 
+Basis = Literal["day", "month"]
+
 
 @dataclass(frozen=True)
 class State:
@@ -36,7 +38,7 @@ class Moment:
 
     as_of: date
     month: date | None
-    basis: Literal["day", "month"] = "day"
+    basis: Basis = "day"
 
 
 def state(session: Session, viewer: Viewer) -> State:

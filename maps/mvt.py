@@ -171,7 +171,7 @@ def texts(name: str, values: Sequence[str | None]) -> Column:
     places: dict[str, int] = {}
     index = [-1 if value is None else places.setdefault(value, len(places)) for value in values]
     table = b"".join(
-        _field(4, b"\x0a" + _varint(len(raw)) + raw) for raw in (text.encode() for text in places)
+        _field(4, b"\x0a" + varints.one(len(raw)) + raw) for raw in (text.encode() for text in places)
     )
     return Column(name, np.array(index, dtype=np.int64), table, len(places))
 
@@ -201,18 +201,18 @@ def layer(name: str, shapes: Shapes, ids: NDArray[np.uint64], columns: Sequence[
     tags, tag_lengths = (
         _tags(columns) if columns else (np.empty(0, dtype=np.uint8), np.zeros(ids.size, dtype=np.int64))
     )
-    head = b"\x78\x02" + b"\x0a" + _varint(len(name.encode())) + name.encode()
-    keys = b"".join(b"\x1a" + _varint(len(c.name)) + c.name.encode() for c in columns)
+    head = b"\x78\x02" + b"\x0a" + varints.one(len(name.encode())) + name.encode()
+    keys = b"".join(b"\x1a" + varints.one(len(c.name)) + c.name.encode() for c in columns)
     body = b"".join(
         [
             head,
             _features(shapes, ids, tags, tag_lengths),
             keys,
             *(c.table for c in columns),
-            b"\x28" + _varint(EXTENT),
+            b"\x28" + varints.one(EXTENT),
         ]
     )
-    return b"\x1a" + _varint(len(body)) + body
+    return b"\x1a" + varints.one(len(body)) + body
 
 
 def _tags(columns: Sequence[Column]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
@@ -255,18 +255,9 @@ def _features(
 def _number(value: float) -> bytes:
     if float(value).is_integer() and abs(value) < 2**53:
         whole = int(value)
-        return b"\x28" + _varint(whole) if whole >= 0 else b"\x30" + _varint((-whole << 1) - 1)
+        return b"\x28" + varints.one(whole) if whole >= 0 else b"\x30" + varints.one((-whole << 1) - 1)
     return b"\x19" + struct.pack("<d", value)
 
 
 def _field(number: int, content: bytes) -> bytes:
-    return bytes([number << 3 | 2]) + _varint(len(content)) + content
-
-
-def _varint(value: int) -> bytes:
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
+    return bytes([number << 3 | 2]) + varints.one(len(content)) + content

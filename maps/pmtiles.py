@@ -22,6 +22,7 @@ from typing import Any, Final
 
 import orjson
 
+from maps import varints
 from maps.errors import BasemapUnreadableError
 
 _HEADER: Final = struct.Struct("<7sB8Q3Q6B4iB2i")
@@ -62,23 +63,14 @@ class Entry:
     offset: int
 
 
-def _varint(value: int) -> bytes:
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
-
-
 def _packed(entries: list[Entry]) -> bytes:
-    parts = [_varint(len(entries))]
-    parts += [_varint(b.tile - a) for a, b in zip([0, *(e.tile for e in entries)], entries, strict=False)]
-    parts += [_varint(entry.run) for entry in entries]
-    parts += [_varint(entry.length) for entry in entries]
+    parts = [varints.one(len(entries))]
+    parts += [varints.one(b.tile - a) for a, b in zip([0, *(e.tile for e in entries)], entries, strict=False)]
+    parts += [varints.one(entry.run) for entry in entries]
+    parts += [varints.one(entry.length) for entry in entries]
     expected = -1
     for entry in entries:
-        parts.append(_varint(0 if entry.offset == expected else entry.offset + 1))
+        parts.append(varints.one(0 if entry.offset == expected else entry.offset + 1))
         expected = entry.offset + entry.length
     return gzip.compress(b"".join(parts), mtime=0)
 

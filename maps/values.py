@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from maps.catalogue import Layer
+    from maps.moment import Basis
     from maps.viewer import Exactness, Viewer
 
 SMALLEST_BASE: Final = 30
@@ -34,7 +35,8 @@ class LayerValues:
 
     ``ids`` (n,): cells (as signed integers), areas or grids. ``values`` (n,): NaN where withheld or undefined (a share
     of nobody). ``withheld`` (n,): true where the figure exists but is not published. ``blank`` (n,): nothing to draw
-    (a structural zero). ``same_places``: equal for values of the same ``ids``.
+    (a structural zero). ``same_places``: equal for values of the same ``ids``. ``basis``: of the
+    asked day, or of the last kept month end before it.
     """
 
     layer: Layer
@@ -47,13 +49,14 @@ class LayerValues:
     blank: NDArray[np.bool_]
     same_places: Hashable
     moe: NDArray[np.float64] | None = None
+    basis: Basis = "day"
 
     def where(self, keep: NDArray[np.bool_]) -> LayerValues:
         """Only the places where ``keep`` is true."""
         moe = None if self.moe is None else self.moe[keep]
         return LayerValues(
             self.layer, self.places, self.as_of, self.exactness, self.ids[keep], self.values[keep],
-            self.withheld[keep], self.blank[keep], None, moe,
+            self.withheld[keep], self.blank[keep], None, moe, self.basis,
         )  # fmt: skip
 
 
@@ -87,7 +90,9 @@ def _make(session: Session, viewer: Viewer, layer: Layer, places: Places, when: 
     exactness = layer.exactness(viewer)
     values = np.where(withheld, np.nan, values)
     key = same_places(found.ids)
-    return LayerValues(layer, places, when.as_of, exactness, found.ids, values, withheld, blank, key)
+    return LayerValues(
+        layer, places, when.as_of, exactness, found.ids, values, withheld, blank, key, basis=when.basis
+    )
 
 
 def same_places(ids: NDArray[np.int64]) -> Hashable:
@@ -121,4 +126,5 @@ def _areal(session: Session, viewer: Viewer, layer: Layer, places: Places, when:
         nothing,
         same_places(ids),
         matrix[:, 1],
+        when.basis,
     )

@@ -30,6 +30,20 @@ def sizes(values: NDArray[np.uint64]) -> Counts:
     return out
 
 
+def one(value: int) -> bytes:
+    """The bytes of a single value.
+
+    >>> one(300).hex()
+    'ac02'
+    """
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
 def encode(values: NDArray[np.uint64]) -> tuple[Bytes, Counts]:
     """Bytes of all values one after the other, and how many bytes each took."""
     length = sizes(values)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,8 @@ import polars as pl
 
 from db.bulk import bulk, is_empty
 from db.copy import copy_frame
+from grid.layer import REJECTED
+from grid.layer import LoadResult as RowsLoaded
 
 if TYPE_CHECKING:
     import psycopg
@@ -22,45 +24,21 @@ if TYPE_CHECKING:
 
 Derive = Callable[[pl.DataFrame, date], pl.DataFrame]
 
-REJECTED = ("line", "field", "reason", "params", "value", "row")
 ROWS_BY_TRIGGER = 50_000
 """Up to so many changed rows the triggers keep the statistics current; beyond it a rebuild is quicker."""
 
 
 @dataclass
-class LoadResult:
-    """What became of the rows of a source: ``accepted`` counts all that are in the register now, ``unchanged`` those
-    of them that were there before in the same words; ``rebuild`` tells that statistics have to be made anew, and
-    ``kept`` holds what a first load has in hand for them."""
+class LoadResult(RowsLoaded):
+    """What became of the rows of a source; ``kept`` holds what a first load has in hand for the statistics."""
 
-    accepted: int = 0
-    unchanged: int = 0
-    inserted: int = 0
-    updated: int = 0
-    rejected: list[pl.DataFrame] = field(default_factory=list)
-    warnings: list[dict[str, Any]] = field(default_factory=list)
-    rebuild: bool = False
     kept: Kept | None = None
-
-    @property
-    def rejected_df(self) -> pl.DataFrame:
-        """The rows that the register refused: line, field, reason, params, value, row."""
-        filled = [one for one in self.rejected if one.height]
-        return pl.concat(filled) if filled else _none_rejected()
-
-    def warn(self, code: str, **params: Any) -> None:
-        """Note something a person should know."""
-        self.warnings.append({"code": code, **params})
-
-
-def _none_rejected() -> pl.DataFrame:
-    return pl.DataFrame(schema=dict.fromkeys(REJECTED, pl.String) | {"line": pl.Int64})
 
 
 def refuse(rows: pl.DataFrame, name: str, reason: str, params: str = "{}") -> pl.DataFrame:
     """``rows`` of an accepted frame as rejected rows: ``reason`` (a code) at the field ``name``."""
     if not rows.height:
-        return _none_rejected()
+        return pl.DataFrame(schema=REJECTED)
     shown = [pl.col(column) for column in rows.columns if not column.startswith("__")]
     whole = pl.col("__row") if "__row" in rows.columns else pl.struct(shown).struct.json_encode()
     return rows.select(

@@ -52,10 +52,12 @@ describe('dates', () => {
   it('name a month', () => {
     expect(formatMonth('2026-10', 'zh-CN')).toBe('2026年10月');
     expect(formatMonth('2026-10', 'en')).toBe('Oct 2026');
+    expect(formatMonth('2026-10-03', 'en')).toBe('2026-10-03');
   });
   it('end a month on its last day, leap years too', () => {
     expect(monthEnd('2026-02')).toBe('2026-02-28');
     expect(monthEnd('2024-02')).toBe('2024-02-29');
+    expect(monthEnd('2024-02-03')).toBe('2024-02-03');
   });
   it('count months back across a new year', () => {
     expect(monthsBack('2026-02', 4)).toEqual(['2026-02', '2026-01', '2025-12', '2025-11']);

@@ -11,7 +11,7 @@ const city: City = {
 };
 const legend: Legend = {
   breaks: [5, 10, 20], colors: ['#aaaaaa', '#777777', '#333333'], counts: [1, 1, 1], min: 1, max: 20,
-  unit: { zh: '人', en: 'people' }, as_of: '2026-11-22', exactness: 'duty', withheld_n: 0,
+  unit: { zh: '人', en: 'people' }, as_of: '2026-11-22', basis: 'day', exactness: 'duty', withheld_n: 0,
 };
 const ring = [[0, 0], [1, 0], [1, 1], [0, 0]];
 const scene: MapScene = {

@@ -52,6 +52,7 @@ describe('Excel', () => {
 
 describe('tables of the server', () => {
   const grids: UnitTable = {
+    basis: 'day',
     title: 'Residents',
     headings: ['Grid', 'Code', 'Name', 'English name', 'Residents (people)', 'Withheld'],
     rows: [

@@ -80,10 +80,10 @@ export function formatBytes(bytes: number | null, lang: Lang): string {
   return `${formatNumber(step ? Number(size.toFixed(1)) : size, lang)} ${units[step] ?? ''}`;
 }
 
-/** "2026-10" -> "2026年10月" or "Oct 2026". */
+/** "2026-10" -> "2026年10月" or "Oct 2026"; a whole day stays as it is. */
 export function formatMonth(month: string, lang: Lang): string {
-  const [year, index] = month.split('-').map(Number);
-  if (!year || !index) return month;
+  const [year, index, day] = month.split('-').map(Number);
+  if (!year || !index || day) return month;
   if (lang === 'zh-CN') return `${year}年${index}月`;
   const date = new Date(Date.UTC(year, index - 1, 1));
   return new Intl.DateTimeFormat('en', { month: 'short', year: 'numeric', timeZone: 'UTC' }).format(date);
@@ -116,10 +116,10 @@ export function monthsBack(last: string, count: number): string[] {
   });
 }
 
-/** The last day of a month, the day that stands for it: 2026-02 -> 2026-02-28. */
+/** The last day of a month, the day that stands for it: 2026-02 -> 2026-02-28. A whole day stands for itself. */
 export function monthEnd(month: string): string {
-  const [year, index] = month.split('-').map(Number);
-  if (!year || !index) return month;
+  const [year, index, day] = month.split('-').map(Number);
+  if (!year || !index || day) return month;
   return `${month}-${String(new Date(Date.UTC(year, index, 0)).getUTCDate()).padStart(2, '0')}`;
 }
 

@@ -19,6 +19,8 @@ export type Id = string | number;
 export type UnitKind = 'area' | 'grid' | 'cell';
 export type Bounds = [number, number, number, number];
 export type Exactness = 'duty' | 'threshold' | 'public';
+/** `month`: the figures are of the last month end before the day that was asked for. */
+export type Basis = 'day' | 'month';
 export type Scheme = 'quantiles' | 'jenks' | 'headtail' | 'equal';
 
 export interface Level {
@@ -84,6 +86,7 @@ export interface Legend {
   max: number | null;
   unit: Text;
   as_of: string | null;
+  basis: Basis;
   exactness: Exactness;
   withheld_n: number;
 }
@@ -156,6 +159,7 @@ export interface Definition {
 export interface Dashboard {
   unit: Unit;
   as_of: string | null;
+  basis: Basis;
   exactness: Exactness;
   key_figures: KeyFigure[];
   pyramid: { bands: string[]; male: (number | null)[]; female: (number | null)[] } | null;
@@ -191,7 +195,7 @@ export interface Run {
   warnings: { code: string; text?: string }[] | null;
   error: { code: string; text?: string } | null;
   /** Only with a single run. */
-  mapping?: Record<string, string> | null;
+  mapping?: { headers?: string[]; columns?: Record<string, string> } | null;
   datum: string | null;
   encoding: string | null;
 }

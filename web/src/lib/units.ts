@@ -1,5 +1,5 @@
 /** Rows of a layer's table as the server sends them, and what is read from them. */
-import type { Id } from './types';
+import type { Basis, Id } from './types';
 
 export interface UnitRow {
   id: Id;
@@ -17,6 +17,7 @@ export interface UnitTable {
   headings: string[];
   rows: Cell[][];
   about: { heading: string; text: string }[];
+  basis: Basis;
 }
 
 /** Cells have a text for an id, then figure and withheld; areas and grids a number, then code, name and English name first. */

@@ -1,7 +1,24 @@
 /** The whole view lives in the address, so that a link shares it and Back works. Pure functions both ways. */
 import type { Lang, Scheme, UnitKind } from './types';
 
-export type Route = 'map' | 'figures' | 'imports' | 'run' | 'print' | 'sheet' | 'account' | 'people' | 'declarations' | 'asks' | 'audit';
+export type Route =
+  | 'map'
+  | 'figures'
+  | 'imports'
+  | 'run'
+  | 'print'
+  | 'sheet'
+  | 'account'
+  | 'people'
+  | 'declarations'
+  | 'asks'
+  | 'audit'
+  | 'building'
+  | 'dwelling'
+  | 'household'
+  | 'person';
+/** What can be done on the page of a record, beside it: the wizard's kinds. */
+export type ActKind = 'move' | 'arrive' | 'leave' | 'born' | 'died' | 'correct';
 export type Side = 'home' | 'layers' | 'list' | 'none';
 export type Look = 'classes' | 'heat';
 
@@ -12,6 +29,13 @@ export interface UnitKey {
 
 export interface View {
   route: Route;
+  /** The record shown by the routes building, dwelling, household, person. */
+  record: string | null;
+  /** The act being prepared beside the record. */
+  act: ActKind | null;
+  /** Part of a person's page: the day it was true on, and the day it was known on (YYYY-MM-DD). */
+  trueOn: string | null;
+  knownOn: string | null;
   /** The run shown by the `run` route. */
   run: number | null;
   /** The unit printed by the `sheet` route. */
@@ -23,7 +47,7 @@ export interface View {
   look: Look;
   scheme: Scheme;
   classes: number;
-  /** YYYY-MM, or null for the newest state. */
+  /** YYYY-MM (its last day) or a day, YYYY-MM-DD; null for the newest state. */
   month: string | null;
   lng: number | null;
   lat: number | null;
@@ -34,6 +58,10 @@ export interface View {
 
 export const DEFAULT_VIEW: View = {
   route: 'map',
+  record: null,
+  act: null,
+  trueOn: null,
+  knownOn: null,
   run: null,
   sheet: null,
   lang: null,
@@ -53,6 +81,9 @@ export const DEFAULT_VIEW: View = {
 
 const KINDS: readonly UnitKind[] = ['area', 'grid', 'cell'];
 const SCHEMES: readonly Scheme[] = ['quantiles', 'jenks', 'headtail', 'equal'];
+/** First part of a record's address, and its page. */
+const RECORDS = { buildings: 'building', dwellings: 'dwelling', households: 'household', people: 'person' } as const;
+const ACTS: readonly ActKind[] = ['move', 'arrive', 'leave', 'born', 'died', 'correct'];
 const SIDES: readonly Side[] = ['home', 'layers', 'list', 'none'];
 
 function oneOf<T extends string>(value: string | null | undefined, allowed: readonly T[]): T | null {
@@ -75,6 +106,8 @@ function pathOf(view: View): string {
   if (view.route === 'map') return '/';
   if (view.route === 'run') return `/imports/${view.run ?? ''}`;
   if (view.route === 'sheet' && view.sheet) return `/print/${view.sheet.kind}/${view.sheet.id}`;
+  const records = Object.entries(RECORDS).find(([, route]) => route === view.route);
+  if (records) return `/${records[0]}/${view.record ?? ''}`;
   return `/${view.route}`;
 }
 
@@ -95,14 +128,23 @@ export function toUrl(view: View): string {
   }
   put('sel', view.selection && `${view.selection.kind}:${view.selection.id}`);
   put('side', view.side);
+  if (view.record && Object.values(RECORDS).some((route) => route === view.route)) {
+    put('act', view.act);
+    put('on', view.trueOn);
+    put('known', view.knownOn);
+  }
   put('lang', view.lang);
   const text = query.toString().replaceAll('%2C', ',').replaceAll('%3A', ':');
   return pathOf(view) + (text ? `?${text}` : '');
 }
 
-function routeOf(path: string): Pick<View, 'route' | 'run' | 'sheet'> {
+const dayIn = (text: string | null): string | null => (text && /^\d{4}-\d{2}-\d{2}$/.test(text) ? text : null);
+
+function routeOf(path: string): Pick<View, 'route' | 'run' | 'sheet' | 'record'> {
   const [first, second, third] = path.split('/').filter(Boolean);
-  const none = { run: null, sheet: null };
+  const none = { run: null, sheet: null, record: null };
+  const record = Object.entries(RECORDS).find(([part]) => part === first)?.[1];
+  if (record && second && /^[0-9a-f-]{1,36}$/i.test(second)) return { ...none, route: record, record: second };
   if (first === 'imports' && second && /^\d+$/.test(second)) return { ...none, route: 'run', run: Number(second) };
   if (first === 'print' && second && third) {
     const sheet = unitKey(`${second}:${third}`);
@@ -132,11 +174,14 @@ export function fromUrl(url: URL): View {
     look: oneOf(query.get('look'), ['classes', 'heat'] as const) ?? DEFAULT_VIEW.look,
     scheme: oneOf(query.get('scheme'), SCHEMES) ?? DEFAULT_VIEW.scheme,
     classes: numberIn(query.get('classes') ?? undefined, 3, 9) ?? DEFAULT_VIEW.classes,
-    month: month && /^\d{4}-(0[1-9]|1[0-2])$/.test(month) ? month : null,
+    month: month && /^\d{4}-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?$/.test(month) ? month : null,
     lng: placed ? lng : null,
     lat: placed ? lat : null,
     zoom: placed ? zoom : null,
     selection: unitKey(query.get('sel')),
     side: oneOf(query.get('side'), SIDES),
+    act: oneOf(query.get('act'), ACTS),
+    trueOn: dayIn(query.get('on')),
+    knownOn: dayIn(query.get('known')),
   };
 }

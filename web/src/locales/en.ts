@@ -112,6 +112,7 @@ export const en = {
   'figure.points': 'pp',
   'figure.change': 'since last month',
   'asof': 'as of {date}',
+  'asof.month': 'Month-end figures: of {date}, the last month end up to the chosen day.',
   'today.title': 'My patch',
   'today.count': '{count} grids',
   'today.none': 'No grids assigned yet',

@@ -113,6 +113,7 @@ export const zhCN: Record<keyof typeof en, string> = {
   'figure.points': '百分点',
   'figure.change': '比上月',
   'asof': '截至 {date}',
+  'asof.month': '月末数：{date} 的数据，即所选日期之前最近的月末。',
   'today.title': '我的网格',
   'today.count': '共 {count} 个网格',
   'today.none': '尚未分配网格',

@@ -3,6 +3,7 @@ import type { ExpressionSpecification, FilterSpecification, LayerSpecification, 
 
 import type { City, Lang, Legend, UnitKind } from '../lib/types';
 import type { Look } from '../lib/url';
+import type { BuildingHit } from '../people/types';
 
 export interface MapScene {
   origin: string;
@@ -18,10 +19,15 @@ export interface MapScene {
   legend: Legend | null;
   territory: GeoJSON.Geometry | null;
   selection: GeoJSON.Geometry | null;
+  /** Buildings to open, close up, for those whose duty the people in them are. */
+  buildings?: BuildingHit[];
 }
 
 export const DATA = 'data';
 export const HIT = 'data-hit';
+export const BUILDINGS = 'building-dots';
+/** From this zoom on, buildings can be told apart and opened. */
+export const BUILDINGS_ZOOM = 15;
 export const HATCH = 'hatch';
 /** The legend shows its colours at the same strength. */
 export const FILL_OPACITY = 0.82;
@@ -86,6 +92,15 @@ const feature = (geometry: GeoJSON.Geometry | null): GeoJSON.FeatureCollection =
   features: geometry ? [{ type: 'Feature', properties: {}, geometry }] : [],
 });
 
+const dots = (buildings: BuildingHit[]): GeoJSON.FeatureCollection => ({
+  type: 'FeatureCollection',
+  features: buildings.map(({ id, lng, lat, dwellings }) => ({
+    type: 'Feature',
+    properties: { id, dwellings },
+    geometry: { type: 'Point', coordinates: [lng, lat] },
+  })),
+});
+
 const geojson = (data: GeoJSON.GeoJSON): SourceSpecification => ({ type: 'geojson', data });
 
 function tiles(url: string, minzoom: number, maxzoom: number): SourceSpecification {
@@ -98,6 +113,7 @@ function sources(scene: MapScene): StyleSpecification['sources'] {
     territory: geojson(feature(scene.territory)),
     mask: geojson(scene.territory ? maskOf(scene.territory) : feature(null)),
     selection: geojson(feature(scene.selection)),
+    buildings: geojson(dots(scene.buildings ?? [])),
   };
   if (city.basemap) out['basemap'] = tiles(origin + city.basemap.tiles, city.basemap.minzoom, city.basemap.maxzoom);
   if (layer) {
@@ -235,6 +251,15 @@ function marks(scene: MapScene, ink: typeof LIGHT): LayerSpecification[] {
     {
       id: 'selection', type: 'line', source: 'selection', layout: { 'line-join': 'round' },
       paint: { 'line-color': ink.selection, 'line-width': 3 },
+    },
+    {
+      id: BUILDINGS, type: 'circle', source: 'buildings', minzoom: BUILDINGS_ZOOM,
+      paint: {
+        'circle-radius': ['interpolate', ['linear'], ['zoom'], 15, 5, 18, 10],
+        'circle-color': ink.territory,
+        'circle-stroke-color': ink.halo,
+        'circle-stroke-width': 2,
+      },
     },
   );
   return out;
