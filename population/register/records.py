@@ -116,17 +116,26 @@ def _known(session: Session, person_id: UUID, moment: Moment) -> dict[str, Any]:
 
 
 EPISODES: Final[dict[str, str]] = {
-    "residence": "t.status, t.permit, t.permit_until, t.dwelling_id, t.household_id, t.grid_id",
+    "residence": "t.status, t.permit, t.permit_until, t.dwelling_id, t.household_id, t.grid_id, b.address AS address, "
+    "d.unit, d.floor, d.room",
     "employment": "t.employer_id, t.occupation, t.insured, e.name AS employer, e.industry",
     "schooling": "t.school, t.stage",
     "insurance": "t.kind AS insurance, t.employer_id, e.name AS employer",
     "permit": "t.kind AS permit_kind, t.endorsed_on",
 }
 
+_EMPLOYER: Final = "LEFT JOIN register.employer e ON e.id = t.employer_id"
+_JOINS: Final[dict[str, str]] = {
+    "residence": "LEFT JOIN register.dwelling d ON d.id = t.dwelling_id"
+    " LEFT JOIN register.building b ON b.id = d.building_id",
+    "employment": _EMPLOYER,
+    "insurance": _EMPLOYER,
+}
+
 
 def _episodes(session: Session, table: str, person_id: UUID, moment: Moment | None) -> list[dict[str, Any]]:
     """Episodes that hold at ``moment``; without one, every version that ever was."""
-    join = "LEFT JOIN register.employer e ON e.id = t.employer_id" if "e.name" in EPISODES[table] else ""
+    join = _JOINS.get(table, "")
     when = "" if moment is None else f"AND {believed('t', moment)} AND {holds('t')}"
     rows = session.execute(
         text(

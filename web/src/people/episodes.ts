@@ -1,7 +1,7 @@
 /** Episodes of a life in words. */
 import { app, t } from '../lib/store.svelte';
 import type { Episode } from './types';
-import { coded } from './words';
+import { coded, roomName } from './words';
 
 const text = (value: unknown): string => (typeof value === 'string' || typeof value === 'number' ? String(value) : '');
 
@@ -10,11 +10,24 @@ export function span(one: Pick<Episode, 'valid_from' | 'valid_to'>): string {
   return one.valid_to ? `${from} – ${one.valid_to}` : t('timeline.since', { date: from });
 }
 
+/** The door of a residence, where it lies in the territory of whoever looks. */
+function doorOf(one: Episode): string {
+  if (!one['dwelling_id']) return '';
+  const part = (name: string): string | null => text(one[name]) || null;
+  const room = roomName({ id: Number(one['dwelling_id']), unit: part('unit'), floor: part('floor'), room: part('room') });
+  return `${text(one['address'])} ${room}`.trim();
+}
+
+/** Whether an episode is to be shown for a day that was asked for: all of it without one. */
+export function holdsOn(one: Pick<Episode, 'valid_from' | 'valid_to'>, day: string | null): boolean {
+  return !day || ((one.valid_from ?? '') <= day && (!one.valid_to || one.valid_to > day));
+}
+
 export function episodeWords(one: Episode): string {
   const join = (...parts: string[]) => parts.filter(Boolean).join(' · ');
   switch (one.kind) {
     case 'residence':
-      return join(text(one['address']), coded('status', text(one['status'])), text(one['permit']) && one['permit'] !== 'none' ? coded('permit', text(one['permit'])) : '');
+      return join(doorOf(one), coded('status', text(one['status'])), text(one['permit']) && one['permit'] !== 'none' ? coded('permit', text(one['permit'])) : '');
     case 'tenancy':
       return join(text(one['address']), coded('tenure', text(one['tenure'])));
     case 'employment':

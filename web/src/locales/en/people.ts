@@ -197,7 +197,7 @@ export const people = {
   'timeline.explain': 'True on: what held on that day. As known on: what the register knew at the end of that day, before later corrections.',
   'timeline.empty': 'Nothing is known of this time.',
   'timeline.corrected': 'corrected {date}',
-  'timeline.also': 'Show what was corrected ({n})',
+  'timeline.also': 'Show what was corrected',
   'timeline.since': 'since {date}',
   'timeline.unknown': 'unknown',
   'episode.residence': 'Home',

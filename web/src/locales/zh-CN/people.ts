@@ -197,7 +197,7 @@ export const people = {
   'timeline.explain': '实际情况：那一天真实发生的。已知情况：到那天结束时登记库所知道的，不含之后的更正。',
   'timeline.empty': '没有这段时间的信息。',
   'timeline.corrected': '{date} 更正',
-  'timeline.also': '显示被更正的内容（{n}）',
+  'timeline.also': '显示被更正的内容',
   'timeline.since': '{date} 起',
   'timeline.unknown': '不详',
   'episode.residence': '居住',
