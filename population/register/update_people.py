@@ -98,6 +98,20 @@ update staged_person s set "from" = coalesce(
 where "from" is null
 """
 
+# What has a staged version of its own (the same person and beginning) ends where that version ends.
+_ENDS = """
+case when exists (select from staged_person o where o.person_id = r.person_id and o."from" = r.valid_from)
+     then (select o."to" from staged_person o where o.person_id = r.person_id and o."from" = r.valid_from
+           order by o.__line limit 1)
+     else r.valid_to end
+"""
+_OVERLAPS = """
+exists (select from register.residence r where r.person_id = s.person_id and r.superseded_at is null
+     and r.valid_from <> s."from" and r.valid_from < coalesce(s."to", 'infinity')
+     and s."from" < coalesce({ends}, case when r.valid_from < s."from" then s."from" else 'infinity' end)
+     and not (s."to" is null and r.valid_from > s."from") {more})
+"""
+
 _VERDICTS = """
 update staged_person s set verdict = case
   when exists (select from staged_person o where o.key = s.key and o."from" = s."from" and o.__line < s.__line)
@@ -110,15 +124,21 @@ update staged_person s set verdict = case
         select min(o.valid_from) from register.residence o
         where o.person_id = s.person_id and o.superseded_at is null and o.valid_from > s."from"))))
     then 'same'
-  when exists (select from register.residence r where r.person_id = s.person_id and r.superseded_at is null
-     and r.valid_from <> s."from" and r.valid_from < coalesce(s."to", 'infinity')
-     and s."from" < coalesce(r.valid_to, case when r.valid_from < s."from" then s."from" else 'infinity' end)
-     and not (s."to" is null and r.valid_from > s."from"))
-    then 'overlaps'
+  when {overlaps}    then 'overlaps'
   when exists (select from register.residence r where r.person_id = s.person_id and r.superseded_at is null
      and r.valid_from = s."from") then 'corrects'
   else 'new' end
 """
+
+# ... unless that version was refused itself; then the row that counted on it is refused as well.
+_NOT_CORRECTED = """
+and not exists (select from staged_person o
+  where o.person_id = r.person_id and o."from" = r.valid_from and o.verdict = 'corrects')
+"""
+_COUNTED_ON_REFUSED = (
+    "update staged_person s set verdict = 'overlaps' where verdict in ('new', 'corrects') and "
+    + _OVERLAPS.format(ends="r.valid_to", more=_NOT_CORRECTED)
+)
 
 # The open episode before a new one ends where the new one begins; a corrected one gives way to its better version.
 _SUPERSEDE = """
@@ -168,7 +188,9 @@ def update_people(conn: Connection, frames: Iterator[pl.DataFrame], run_id: int,
     conn.execute(_RESOLVE)
     conn.execute("create index on staged_person (person_id)")
     conn.execute(_BEGIN)
-    conn.execute(_VERDICTS)
+    conn.execute(_VERDICTS.format(overlaps=_OVERLAPS.format(ends=_ENDS, more="")))
+    while conn.execute(_COUNTED_ON_REFUSED).rowcount:
+        pass
     _refuse_overlapping(conn, result)
     conn.execute("drop table if exists pg_temp.closing")
     conn.execute(_SUPERSEDE)

@@ -493,3 +493,36 @@ def test_statistics_from_what_was_kept_are_those_of_the_rows(register):
     kept = just_copied(register, [*PEOPLE, *ODD, moved])
     rebuild(register.conn, kept=kept)
     assert register.kept_current()
+
+
+def test_a_stated_end_moves_earlier_and_a_new_residence_begins_in_the_gap(register):
+    stated = {**PEOPLE[1], "to": date(2026, 1, 1)}
+    just_copied(register, [stated, PEOPLE[2]])
+    rebuild(register.conn)
+    earlier = {**stated, "to": date(2025, 3, 1)}
+    gap = {**PEOPLE[1], "dwelling_key": "D2", "from": date(2025, 6, 1), "to": date(2025, 9, 1)}
+    result = register.load("persons", [earlier, gap])
+    assert (result.updated, result.inserted, result.rejected_df.height) == (1, 1, 0)
+    told = (
+        "select r.valid_from, r.valid_to from register.residence r join register.person p on p.id = r.person_id"
+        " where p.key = 'P1' and superseded_at is null order by 1"
+    )
+    assert register.rows(told) == [(date(2020, 1, 1), date(2025, 3, 1)), (date(2025, 6, 1), date(2025, 9, 1))]
+    assert register.kept_current()
+    assert register.load("persons", [earlier, gap]).unchanged == 2
+
+
+def test_a_row_that_counts_on_a_refused_correction_is_refused_with_it(register):
+    first = {**PEOPLE[1], "to": date(2024, 1, 1)}
+    second = {**PEOPLE[1], "dwelling_key": "D2", "from": date(2024, 1, 1), "to": date(2026, 1, 1)}
+    just_copied(register, [first, second])
+    rebuild(register.conn)
+    register.conn.execute("set local hexward.bulk = 'off'")  # the load before was a transaction of its own
+    over = {**first, "to": date(2025, 1, 1)}  # reaches into the second, which stays as it is
+    gap = {**PEOPLE[1], "dwelling_key": "D3", "from": date(2025, 6, 1), "to": date(2025, 9, 1)}
+    result = register.load("persons", [over, gap])
+    assert result.rejected_df["reason"].to_list() == ["overlaps_another_residence"] * 2
+    shorter = {**second, "from": date(2024, 1, 1), "to": date(2025, 3, 1)}
+    result = register.load("persons", [shorter, gap])
+    assert (result.updated, result.inserted, result.rejected_df.height) == (1, 1, 0)
+    assert register.kept_current()
