@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from typing import Any
+from uuid import UUID
 
 import mapbox_vector_tile
 import psycopg
@@ -23,8 +24,7 @@ from tests.small_city import PEOPLE, SmallCity, plain
 
 REGISTER = ("building", "dwelling", "household", "person", "residence", "employer", "employment", "schooling")
 FILLED = {"layer_id": "residents", "kind": "area", "unit_id": "1", "form": "csv", "z": "13", "x": "6826",
-          "y": "3377", "level": "3", "run_id": "1", "source": "people",
-          "declaration_id": "00000000-0000-0000-0000-000000000000"}  # fmt: skip
+          "y": "3377", "level": "3", "run_id": "1", "source": "people"}  # fmt: skip
 OWN, FOREIGN = 0, 4  # the officer's first grid in the west; a grid in the east
 
 
@@ -146,9 +146,14 @@ def test_nobody_signed_in_sees_nothing(served: Served, browser: Browser) -> None
         address = route
         for name, value in FILLED.items():
             address = address.replace("{" + name + "}", value)
+        for part in verbs["get"].get("parameters", []):
+            kind = part["schema"].get("format")
+            address = address.replace("{" + part["name"] + "}", str(UUID(int=0)) if kind == "uuid" else "1")
         address = address.replace("export.csv", "export.geojson") if "layers" in address else address
         address = address.replace("tiles/area/", "tiles/cells/")
-        answer = client.get(address, params={"q": "西", "lng": "120", "lat": "30"})
+        answer = client.get(
+            address, params={"q": "西", "lng": "120", "lat": "30", "bbox": "120,30,120.1,30.1"}
+        )
         assert answer.status_code == 401, address
 
 
