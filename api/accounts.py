@@ -10,7 +10,8 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from api.signin import MINIMUM_PASSWORD, hash_password
+from api import passwords, second_factor
+from api.signin import hash_password, store_password
 from db.errors import HexwardError
 from privacy import audit, territory
 from privacy.access import policy
@@ -44,11 +45,11 @@ def add(
     if (role == "department_reader") != (department in DEPARTMENTS):
         raise AccountError("account.department", departments=", ".join(DEPARTMENTS))
     if not is_demo:
-        _strong(password)
+        _strong(password, account)
     made = session.execute(
         text(
-            """INSERT INTO ops."user" (account, name, role, password_hash, is_demo, department)
-               VALUES (:account, CAST(:name AS jsonb), :role, :hash, :demo, :department)
+            """INSERT INTO ops."user" (account, name, role, password_hash, is_demo, department, must_change_password)
+               VALUES (:account, CAST(:name AS jsonb), :role, :hash, :demo, :department, NOT :demo)
                ON CONFLICT (account) DO NOTHING RETURNING id"""
         ),
         {
@@ -66,11 +67,25 @@ def add(
     return UUID(str(made))
 
 
-def _strong(password: str | None) -> None:
+def add_external(session: Session, account: str, role: str, name: str) -> UUID:
+    """An account without password, for whom the sign-in provider vouches."""
+    made = session.execute(
+        text(
+            """INSERT INTO ops."user" (account, name, role) VALUES (:account, CAST(:name AS jsonb), :role)
+               RETURNING id"""
+        ),
+        {"account": account, "name": json.dumps({"zh": name, "en": name}, ensure_ascii=False), "role": role},
+    ).scalar_one()
+    audit.write(
+        session, "account.added", account=account, role=role, resource="account", params={"by": "oidc"}
+    )
+    return UUID(str(made))
+
+
+def _strong(password: str | None, account: str) -> None:
     if password is None:
         raise AccountError("account.no_password")
-    if len(password) < MINIMUM_PASSWORD:
-        raise AccountError("account.weak_password", length=MINIMUM_PASSWORD)
+    passwords.check(password, account)
 
 
 def _id(session: Session, account: str) -> UUID:
@@ -81,17 +96,31 @@ def _id(session: Session, account: str) -> UUID:
 
 
 def set_password(session: Session, account: str, password: str | None) -> None:
-    """A new password; earlier sign-ins end. Raises ``AccountError``."""
+    """A password that the person must replace at the next sign-in; earlier ones end. Raises ``AccountError``."""
     who = _id(session, account)
-    _strong(password)
+    _strong(password, account)
+    store_password(session, who, password or "", by_administrator=True)
+    audit.write(session, "account.password", account=account, resource="account")
+
+
+def reset_second_factor(session: Session, account: str) -> None:
+    """Forget device and recovery codes, for one who lost both; open sign-ins end. Raises ``AccountError``."""
+    who = _id(session, account)
+    second_factor.reset(session, who)
+    session.execute(text("DELETE FROM ops.user_session WHERE user_id = :id"), {"id": who})
+    audit.write(session, "account.totp_reset", account=account, resource="account")
+
+
+def link_subject(session: Session, account: str, issuer: str, subject: str) -> None:
+    """Let ``subject`` of the sign-in provider in as ``account``. Raises ``AccountError``."""
     session.execute(
         text(
-            'UPDATE ops."user" SET password_hash = :hash, failed_logins = 0, locked_until = NULL WHERE id = :id'
+            """INSERT INTO ops.oidc_link (issuer, subject, user_id) VALUES (:issuer, :subject, :id)
+               ON CONFLICT (issuer, subject) DO UPDATE SET user_id = excluded.user_id"""
         ),
-        {"hash": hash_password(password or ""), "id": who},
+        {"issuer": issuer, "subject": subject, "id": _id(session, account)},
     )
-    session.execute(text("DELETE FROM ops.user_session WHERE user_id = :id"), {"id": who})
-    audit.write(session, "account.password", account=account, resource="account")
+    audit.write(session, "account.linked", account=account, resource="account", params={"issuer": issuer})
 
 
 def set_territory(session: Session, account: str, codes: list[str]) -> None:

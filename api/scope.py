@@ -108,6 +108,13 @@ class Scopes:
             )
 
     @contextmanager
+    def recorded(self, resource: str, action: str = "view") -> Iterator[Opened]:
+        """A transaction as hexward_app for a database function that decides by itself and writes its own audit row,
+        a refusal's too. Raises SigninNeeded, AccessRefused."""
+        with self._open(resource, action, read_only=False, engine=self.state.engines.app) as opened:
+            yield opened
+
+    @contextmanager
     def look(self, layer: str, geography: str, **params: Any) -> Iterator[Opened]:
         """A look at a map. Exact figures: the first in a quarter of an hour of each layer is audited, and the tiles
         that follow belong to that look. Published figures: anybody's to see, not audited."""
@@ -150,9 +157,11 @@ class Scopes:
         return found
 
     @contextmanager
-    def _open(self, resource: str, action: str, *, read_only: bool) -> Iterator[Opened]:
+    def _open(
+        self, resource: str, action: str, *, read_only: bool, engine: Engine | None = None
+    ) -> Iterator[Opened]:
         decision = self._decide(resource, action)
-        engine = self._engine(decision)
+        engine = engine or self._engine(decision)
         with Session(engine) as session, session.begin():
             session.connection(execution_options={"postgresql_readonly": read_only})
             acting = self._enter(session)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from db.settings import PROJECT
+from db.settings import PROJECT, DbSettings
 
 
 class ApiSettings(BaseSettings):
@@ -29,6 +29,59 @@ class ApiSettings(BaseSettings):
     )
     idle_minutes: float = Field(
         default=60, gt=0, le=1440, description="HEXWARD_IDLE_MINUTES: a sign-in unused this long ends."
+    )
+    session_hours_by_role: dict[str, float] = Field(
+        default={"administrator": 4},
+        description="HEXWARD_SESSION_HOURS_BY_ROLE: a shorter longest life for some roles (JSON).",
+    )
+    idle_minutes_by_role: dict[str, float] = Field(
+        default={"administrator": 15},
+        description="HEXWARD_IDLE_MINUTES_BY_ROLE: a shorter unused time for some roles (JSON).",
+    )
+    signin_key: SecretStr | None = Field(
+        default=None,
+        description="HEXWARD_SIGNIN_KEY: 64 hexadecimal digits, the key that seals the second factor's secrets; "
+        "without it a key is made once and kept in HEXWARD_HOME/keys/signin.key (readable by its owner only).",
+    )
+    oidc_issuer: str | None = Field(
+        default=None,
+        description="HEXWARD_OIDC_ISSUER: address of an OpenID Connect provider; with it single sign-on is offered.",
+    )
+    oidc_client_id: str = Field(
+        default="hexward", description="HEXWARD_OIDC_CLIENT_ID: this server's name at the provider."
+    )
+    oidc_client_secret: SecretStr | None = Field(
+        default=None,
+        description="HEXWARD_OIDC_CLIENT_SECRET: its secret there; none for a public client (PKCE is always used).",
+    )
+    oidc_name: str = Field(
+        default="OIDC", description="HEXWARD_OIDC_NAME: the provider's name on the sign-in button."
+    )
+    oidc_scopes: str = Field(
+        default="openid profile", description="HEXWARD_OIDC_SCOPES: what is asked of the provider."
+    )
+    oidc_account_claim: str | None = Field(
+        default=None,
+        description="HEXWARD_OIDC_ACCOUNT_CLAIM: claim that names an existing account, such as preferred_username; "
+        "only for a provider whose people cannot choose it. Without it `hexward user link` decides.",
+    )
+    oidc_roles_claim: str = Field(
+        default="groups", description="HEXWARD_OIDC_ROLES_CLAIM: claim that HEXWARD_OIDC_ROLES reads."
+    )
+    oidc_roles: dict[str, str] = Field(
+        default={},
+        description="HEXWARD_OIDC_ROLES: value of that claim to role (JSON), for accounts made at the first sign-in; "
+        "only roles that see no person and have no duty.",
+    )
+    oidc_second_factor: bool = Field(
+        default=False,
+        description="HEXWARD_OIDC_SECOND_FACTOR: the provider asks everyone for a second factor; without it a role "
+        "that needs one gets in only when the token's amr says that one was used.",
+    )
+    public_url: str | None = Field(
+        default=None,
+        description="HEXWARD_PUBLIC_URL: address under which browsers reach the server, for the provider's way back; "
+        "without it that of the request.",
     )
     cookie_secure: bool = Field(
         default=False, description="HEXWARD_COOKIE_SECURE: send the session cookie over HTTPS only."
@@ -84,3 +137,15 @@ class ApiSettings(BaseSettings):
         le=10_000,
         description="HEXWARD_HALL_FINDS_A_MINUTE: address searches of the hall from one network address in a minute.",
     )
+
+    def signin_key_file(self) -> Path:
+        """Where the key of the second factor lies when it is not given."""
+        return DbSettings().home / "keys" / "signin.key"
+
+    def session_hours_of(self, role: str) -> float:
+        """Longest life of a sign-in of ``role``."""
+        return min(self.session_hours, self.session_hours_by_role.get(role, self.session_hours))
+
+    def idle_minutes_of(self, role: str) -> float:
+        """Unused minutes after which a sign-in of ``role`` ends."""
+        return min(self.idle_minutes, self.idle_minutes_by_role.get(role, self.idle_minutes))

@@ -1,4 +1,5 @@
-"""Decisions: may this role, with this purpose, do this action on this resource? Denied unless written.
+"""Decisions: may this role, with this purpose, do this action on this resource, and read which fields of a person?
+Denied unless written.
 
 The rules are in ``policy.toml``, which a data steward can read. A word the file does not declare is an error
 (``UnknownWord``), never "no rule, so no harm": failing open is a defect, and so is failing to notice a typing error.
@@ -46,6 +47,7 @@ class RoleTerms:
     purpose: str
     figures: Figures
     territory: str
+    second_factor: bool = True
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,8 @@ class Decision:
     resource: str
     action: str
     figures: Figures
+    fields: frozenset[str] = frozenset()
+    """Groups of a person's fields that may be read with it (``person.work``, ...)."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,12 @@ class Policy:
     resources: dict[str, dict[str, str]]
     roles: dict[str, RoleTerms]
     allowed: frozenset[tuple[str, str, str, str]]
+    fields: dict[str, dict[str, str]]
+    numbers: dict[str, dict[str, str]]
+    readable: frozenset[tuple[str, str, str]]
+    """(role, purpose, group of fields)."""
+    reveals: frozenset[tuple[str, str, str]]
+    """(role, purpose, number): what may be seen in the clear, one at a time."""
 
     def terms(self, role: str) -> RoleTerms:
         """The terms of ``role``. Raises ``UnknownWord``."""
@@ -93,7 +103,35 @@ class Policy:
         self._known("resource", resource, self.resources)
         self._known("action", action, self.actions)
         allowed = (role, why, resource, action) in self.allowed
-        return Decision(allowed, role, why, resource, action, terms.figures)
+        return Decision(allowed, role, why, resource, action, terms.figures, self.fields_of(role, why))
+
+    def fields_of(self, role: str, purpose: str | None = None) -> frozenset[str]:
+        """Groups of a person's fields that ``role`` reads for ``purpose``. Raises ``UnknownWord``.
+
+        >>> sorted(policy().fields_of("department_reader", "health_insurance"))
+        ['person.basic', 'person.insurance']
+        >>> policy().fields_of("administrator")
+        frozenset()
+        """
+        why = self.terms(role).purpose if purpose is None else purpose
+        self._known("purpose", why, self.purposes)
+        return frozenset(field for r, p, field in self.readable if (r, p) == (role, why))
+
+    def may_read(self, role: str, field: str, purpose: str | None = None) -> bool:
+        """Whether ``role`` reads the group ``field`` for ``purpose``. Raises ``UnknownWord``."""
+        self._known("field", field, self.fields)
+        return field in self.fields_of(role, purpose)
+
+    def may_reveal(self, role: str, number: str, purpose: str) -> bool:
+        """Whether ``role`` may see one ``number`` in the clear for ``purpose``. Raises ``UnknownWord``."""
+        self.terms(role)
+        self._known("number", number, self.numbers)
+        self._known("purpose", purpose, self.purposes)
+        return (role, purpose, number) in self.reveals
+
+    def sees_persons(self, role: str) -> bool:
+        """Whether ``role`` reads any field of a person for any purpose. Raises ``UnknownWord``."""
+        return self.terms(role).key in {r for r, _, _ in (*self.readable, *self.reveals)}
 
     def require(self, role: str, resource: str, action: str, purpose: str | None = None) -> Decision:
         """The decision when it is "yes". Raises ``AccessRefused`` or ``UnknownWord``."""
@@ -119,11 +157,22 @@ def read_policy(toml: str) -> Policy:
     try:
         raw = tomllib.loads(toml)
         roles = {
-            key: RoleTerms(key, dict(v["name"]), v["purpose"], _FIGURES[v["figures"]], v["territory"])
+            key: RoleTerms(
+                key,
+                dict(v["name"]),
+                v["purpose"],
+                _FIGURES[v["figures"]],
+                v["territory"],
+                v.get("second_factor", True),
+            )
             for key, v in raw["roles"].items()
         }
         words = {kind: dict(raw[kind]) for kind in ("purposes", "actions", "resources")}
         allowed = _expand(raw["rules"], {**words, "roles": roles})
+        fields, numbers = dict(raw.get("fields", {})), dict(raw.get("numbers", {}))
+        words_of = {"roles": roles, "purposes": words["purposes"]}
+        readable = _expand_fields(raw.get("field_rules", []), {**words_of, "fields": fields})
+        reveals = _expand_fields(raw.get("reveals", []), {**words_of, "fields": numbers})
         minimum = raw["minimum_count"]
         version = raw["version"]
     except (tomllib.TOMLDecodeError, KeyError, TypeError) as problem:
@@ -133,7 +182,32 @@ def read_policy(toml: str) -> Policy:
             raise PolicyError(problem=f"role {terms.key}: purpose {terms.purpose!r} is not declared")
     if not isinstance(minimum, int) or minimum < 1:
         raise PolicyError(problem="minimum_count must be a whole number above 0")
-    return Policy(version, minimum, words["purposes"], words["actions"], words["resources"], roles, allowed)
+    made = Policy(version, minimum, words["purposes"], words["actions"], words["resources"], roles, allowed,
+                  fields, numbers, readable, reveals)  # fmt: skip
+    for terms in roles.values():
+        if made.sees_persons(terms.key) and not terms.second_factor:
+            raise PolicyError(problem=f"role {terms.key} sees persons without a second factor")
+    return made
+
+
+def _expand_fields(
+    rules: list[dict[str, Any]], words: dict[str, dict[str, Any]]
+) -> frozenset[tuple[str, str, str]]:
+    allowed = set()
+    for number, rule in enumerate(rules, start=1):
+        unknown = set(rule) - {"roles", "purpose", "fields"}
+        if unknown:
+            raise PolicyError(problem=f"field rule {number}: unknown key {sorted(unknown)[0]!r}")
+        for role in rule["roles"]:
+            for field in rule["fields"]:
+                said = {"roles": role, "purposes": rule["purpose"], "fields": field}
+                for kind, word in said.items():
+                    if word not in words[kind]:
+                        raise PolicyError(
+                            problem=f"field rule {number}: {kind[:-1]} {word!r} is not declared"
+                        )
+                allowed.add((role, rule["purpose"], field))
+    return frozenset(allowed)
 
 
 def _expand(

@@ -10,6 +10,7 @@ import typer
 import db.engine
 from api import accounts
 from api.cli import language, tell
+from api.settings import ApiSettings
 from api.words import say
 from db.engine import write_session
 from privacy.access import policy
@@ -108,3 +109,23 @@ def territory(account: str, codes: list[str]) -> None:
     with write_session(db.engine.engine("owner")) as session:
         accounts.set_territory(session, account, codes)
     tell("cli.user_territory", account=account, codes=", ".join(codes))
+
+
+@app.command("totp-reset")
+def totp_reset(account: str) -> None:
+    """Forget a lost device and its recovery codes; the next sign-in sets up a new one / 重置动态验证码."""
+    with write_session(db.engine.engine("owner")) as session:
+        accounts.reset_second_factor(session, account)
+    tell("cli.user_totp_reset", account=account)
+
+
+@app.command()
+def link(
+    account: str,
+    subject: Annotated[str, typer.Option(help="统一登录中的 sub / the provider's sub")],
+) -> None:
+    """Let a person of the sign-in provider in as this account / 关联统一登录."""
+    issuer = ApiSettings().oidc_issuer
+    with write_session(db.engine.engine("owner")) as session:
+        accounts.link_subject(session, account, issuer or "", subject)
+    tell("cli.user_linked", account=account, issuer=issuer or "-")

@@ -61,6 +61,7 @@ def describe_city(state: State) -> dict[str, Any]:
             "levels": [dict(level) for level in levels],
             "is_demo": row["is_demo"],
             "demo_accounts": [] if accounts is None else [dict(a) for a in accounts.mappings()],
+            "sso": state.settings.oidc_name if state.settings.oidc_issuer else None,
             "as_of": as_of,
             "today": datetime.now(ZoneInfo(row["zone"])).date(),
             "basemap": _basemap(row["config"]),
