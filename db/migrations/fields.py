@@ -69,7 +69,7 @@ END $$;
 GUARDED = {
     "person": "basic", "person_search": "basic", "residence": "home", "tenancy": "home", "household": "household",
     "employment": "work", "schooling": "school", "insurance": "insurance", "permit": "permit", "act": "history",
-    "act_change": "history", "notice": "history",
+    "act_change": "history", "notice": "history", "person_ask": "basic", "person_ask_to": "basic", "declaration": "basic",
 }  # fmt: skip
 
 
@@ -231,6 +231,21 @@ BEGIN
   FROM register.person p JOIN register.person_search s ON s.person_id = p.id
   WHERE p.id = ANY (ids) AND (s.until IS NULL OR s.until > current_date)
     AND (city OR s.community_id = ANY (communities) OR s.grid_id = ANY (grids));
+END $$;
+"""
+
+# As before, and only for roles that see persons.
+OF_HASH = """
+CREATE OR REPLACE FUNCTION register.people_of_hash(id_hash bytea, phone bigint) RETURNS SETOF uuid
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, register, ops, pg_temp AS $$
+DECLARE city boolean := ops.sees_city(); communities bigint[] := ops.my_communities(); grids bigint[] := ops.my_grids();
+BEGIN
+  IF NOT ops.has_duty() OR NOT ops.may_field('person.basic') THEN RETURN; END IF;
+  RETURN QUERY SELECT s.person_id FROM register.person_search s
+  WHERE (s.person_id IN (SELECT p.id FROM register.person p WHERE p.id_number_hash = id_hash) OR s.phone_key = phone)
+    AND (s.until IS NULL OR s.until > current_date)
+    AND (city OR s.community_id = ANY (communities) OR s.grid_id = ANY (grids))
+  LIMIT 10;
 END $$;
 """
 

@@ -24,7 +24,9 @@ from tests.small_city import PEOPLE, SmallCity, plain
 
 REGISTER = ("building", "dwelling", "household", "person", "residence", "employer", "employment", "schooling")
 FILLED = {"layer_id": "residents", "kind": "area", "unit_id": "1", "form": "csv", "z": "13", "x": "6826",
-          "y": "3377", "level": "3", "run_id": "1", "source": "people"}  # fmt: skip
+          "y": "3377", "level": "3", "run_id": "1", "source": "people", **dict.fromkeys(
+              ("person_id", "declaration_id", "ask_id", "session_id", "act_id", "household_id"),
+              "00000000-0000-4000-8000-000000000000")}  # fmt: skip
 OWN, FOREIGN = 0, 4  # the officer's first grid in the west; a grid in the east
 
 

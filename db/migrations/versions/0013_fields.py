@@ -12,7 +12,15 @@ def upgrade() -> None:
     op.execute(fields.RIGHTS)
     for statement in fields.guards():
         op.execute(statement)
-    for part in (fields.REVEAL, fields.DEPARTMENT, fields.SEALED, fields.GRANTS, signin.TABLES, signin.ENTER):
+    for part in (
+        fields.REVEAL,
+        fields.DEPARTMENT,
+        fields.SEALED,
+        fields.OF_HASH,
+        fields.GRANTS,
+        signin.TABLES,
+        signin.ENTER,
+    ):
         op.execute(part)
 
 

@@ -38,6 +38,8 @@ export interface City {
   base_resolution: number;
   levels: Level[];
   is_demo: boolean;
+  /** Name of the sign-in provider, where one is set up. */
+  sso?: string | null;
   demo_accounts: { account: string; role: Role; name: Text }[];
   as_of: string | null;
   today: string;
@@ -198,4 +200,22 @@ export interface Run {
   mapping?: { headers?: string[]; columns?: Record<string, string> } | null;
   datum: string | null;
   encoding: string | null;
+}
+
+/** A device to be set up: its secret as text and as a picture. */
+export interface Device {
+  secret: string;
+  uri: string;
+  qr: string;
+}
+
+export interface OwnAccount {
+  account: string;
+  has_password: boolean;
+  totp: boolean;
+  totp_required: boolean;
+  recovery_left: number;
+  idle_minutes: number;
+  session_hours: number;
+  sessions: { id: string; created_at: string; last_seen_at: string; expires_at: string; agent: string | null; current: boolean }[];
 }
