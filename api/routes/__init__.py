@@ -5,9 +5,9 @@ from __future__ import annotations
 from fastapi import FastAPI
 
 from api.routes import (
+    account,
     acts,
     audit,
-    account,
     basemap,
     city,
     dashboards,
@@ -15,8 +15,8 @@ from api.routes import (
     hall,
     health,
     layers,
-    people,
     oidc,
+    people,
     people_numbers,
     people_search,
     places,
@@ -34,9 +34,9 @@ def install(app: FastAPI) -> None:
         health,
         city,
         session,
-        account,
-        oidc,
         people_numbers,
+        oidc,
+        account,
         basemap,
         layers,
         tiles,

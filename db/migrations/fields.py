@@ -69,7 +69,8 @@ END $$;
 GUARDED = {
     "person": "basic", "person_search": "basic", "residence": "home", "tenancy": "home", "household": "household",
     "employment": "work", "schooling": "school", "insurance": "insurance", "permit": "permit", "act": "history",
-    "act_change": "history", "notice": "history", "person_ask": "basic", "person_ask_to": "basic", "declaration": "basic",
+    "act_change": "history", "notice": "history", "person_ask": "basic", "person_ask_to": "basic",
+    "declaration": "basic",
 }  # fmt: skip
 
 
