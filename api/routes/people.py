@@ -123,6 +123,6 @@ def doors(access: Access, building_id: Key) -> Response:
 @router.get("/register/figures/{kind}/{unit_id}")
 def counted(access: Access, kind: figures.Unit, unit_id: Key, moment: When) -> Response:
     """People of a unit as of a day and as known on a day, counted from the episodes inside the territory."""
-    with access.audited("dashboard", kind=kind, unit=unit_id, **moment.params) as opened:
+    with access.audited("person", kind=kind, unit=unit_id, **moment.params) as opened:
         found = figures.counted(opened.session, kind, unit_id, moment)
     return json_answer(found)

@@ -108,7 +108,11 @@ class Visit:
 
     def enter(self, role: str) -> None:
         """Sign in by the demo card of ``role`` and wait for the map."""
-        self.page.click(f'[data-demo="{role}"]')
+        card = self.page.locator(f'[data-demo="{role}"]')
+        card.wait_for(state="attached")
+        if not card.is_visible():  # under "more roles"
+            self.page.click("details summary")
+        card.click()
         self.page.wait_for_selector("nav.rail")
         self.drawn()
 

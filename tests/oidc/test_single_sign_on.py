@@ -6,7 +6,7 @@ import re
 import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from urllib.parse import parse_qs, urljoin, urlsplit
 
@@ -52,9 +52,18 @@ def _server(city: SmallCity, provider: tuple[str, str], **more: object) -> Itera
     yield from serve(city, settings)
 
 
-def _at_provider(served: Served, public: str, who: str, back: str = "/") -> tuple[httpx.Client, str]:
+@pytest.fixture
+def opened() -> Iterator[ExitStack]:
+    """Closes the browsers of a test."""
+    with ExitStack() as stack:
+        yield stack
+
+
+def _at_provider(
+    opened: ExitStack, served: Served, public: str, who: str, back: str = "/"
+) -> tuple[httpx.Client, str]:
     """Go to the provider as a browser does, say who one is and agree; the address it sends the browser back to."""
-    browser = httpx.Client(timeout=60)
+    browser = opened.enter_context(httpx.Client(timeout=60))
     answer = browser.get(f"{served.url}/api/oidc/login", params={"back": back})
     for _ in range(12):
         if answer.is_redirect:
@@ -77,7 +86,7 @@ def _back(served: Served, browser: httpx.Client, public: str, address: str) -> h
 
 
 def test_signing_in_by_a_real_provider(
-    small_city: SmallCity, owner: Engine, provider: tuple[str, str]
+    small_city: SmallCity, owner: Engine, provider: tuple[str, str], opened: ExitStack
 ) -> None:
     public = provider[1]
     with write_session(owner) as session:
@@ -89,24 +98,24 @@ def test_signing_in_by_a_real_provider(
         oidc_second_factor=True,
         oidc_roles={"stats": "analyst", "root": "administrator"},
     ) as served:
-        browser, address = _at_provider(served, public, "li.wei:staff", "/account?lang=en")
+        browser, address = _at_provider(opened, served, public, "li.wei:staff", "/account?lang=en")
         answer = _back(served, browser, public, address)
         assert (answer.status_code, answer.headers["location"]) == (303, "/account?lang=en")
         assert browser.get(f"{served.url}/api/session").json()["user"]["account"] == "li.wei"
         # the answer counts once, and only in the browser that asked
         assert "oidc.state" in _back(served, browser, public, address).headers["location"]
-        _, stolen = _at_provider(served, public, "li.wei:staff")
-        stranger = httpx.Client(timeout=60)
+        _, stolen = _at_provider(opened, served, public, "li.wei:staff")
+        stranger = opened.enter_context(httpx.Client(timeout=60))
         assert "oidc.state" in _back(served, stranger, public, stolen).headers["location"]
         assert stranger.get(f"{served.url}/api/session").status_code == 401
         # a claim makes an analyst, never more, and never a demo account
         for who, where in (("a:stats", "/"), ("b:root", "oidc.role"), ("c", "oidc.no_account"),
                            ("officer", "oidc.no_account")):  # fmt: skip
-            browser, address = _at_provider(served, public, who, "//evil.example/")
+            browser, address = _at_provider(opened, served, public, who, "//evil.example/")
             assert _back(served, browser, public, address).headers["location"].endswith(where), who
         # an answer with a wrong code, or from another issuer, lets nobody in
         for change in ({"code": "wrong"}, {"iss": "http://evil.example"}):
-            browser, address = _at_provider(served, public, "a:stats")
+            browser, address = _at_provider(opened, served, public, "a:stats")
             asked = {k: v[0] for k, v in parse_qs(urlsplit(address).query).items()} | change
             answer = browser.get(f"{served.url}/api/oidc/callback", params=asked)
             assert "oidc.token" in answer.headers["location"]
@@ -118,12 +127,12 @@ def test_signing_in_by_a_real_provider(
 
 
 def test_a_role_that_sees_persons_needs_a_second_factor_at_the_provider(
-    small_city: SmallCity, owner: Engine, provider: tuple[str, str]
+    small_city: SmallCity, owner: Engine, provider: tuple[str, str], opened: ExitStack
 ) -> None:
     with write_session(owner) as session:
         accounts.add(session, "li.wei", "manager", name_zh="李", name_en="Li", password=PASSWORD)
     with _server(small_city, provider, oidc_account_claim="preferred_username") as served:
-        browser, address = _at_provider(served, provider[1], "li.wei")
+        browser, address = _at_provider(opened, served, provider[1], "li.wei")
         answer = _back(served, browser, provider[1], address)
         assert "oidc.second_factor" in answer.headers["location"]
         assert browser.get(f"{served.url}/api/session").status_code == 401

@@ -22,12 +22,14 @@ def _routes(client: httpx.Client) -> list[str]:
     return [f"{verb.upper()} {path}" for path, verbs in paths.items() for verb in verbs]
 
 
-def _call(client: httpx.Client, route: str) -> httpx.Response:
+def _call(client: httpx.Client, route: str, role: str = "") -> httpx.Response:
     verb, path = route.split(" ", 1)
-    filled = re.sub(r"\{(\w+)\}", lambda m: str(MATRIX["fill"][m.group(1)]), path)
+    values = MATRIX["fill"] | MATRIX["fill_of"].get(route, {})
+    filled = re.sub(r"\{(\w+)\}", lambda m: str(values[m.group(1)]), path)
     more: dict[str, Any] = {"params": MATRIX["query"].get(route, {})}
-    if route in MATRIX["body"]:
-        more["json"] = MATRIX["body"][route]
+    bodies = MATRIX["body"] | MATRIX["body_of"].get(role, {})
+    if route in bodies:
+        more["json"] = bodies[route]
     if route in MATRIX["file"]:
         more["files"] = {"file": ("x.xlsx", b"PK", "application/octet-stream")}
     return client.request(verb, filled, **more)
@@ -52,7 +54,7 @@ def test_every_role_tries_every_route(served: Served, browser: Browser, owner: E
             may = MATRIX["routes"].get(route, "").split()
             if may == ["everybody"]:
                 continue
-            status = _call(client, route).status_code
+            status = _call(client, route, role).status_code
             if (status == 403) == (role in may) or status in (401, 500):
                 wrong.append(f"{role} {route}: {status}, the matrix says {'yes' if role in may else 'no'}")
     assert not wrong, "\n".join(wrong)
