@@ -9,7 +9,7 @@ import polars as pl
 
 from population.register.keys import read_known
 from population.register.load_places import ALWAYS, PLACE, Repeated
-from population.register.merge import LoadResult, follow, into, refuse
+from population.register.merge import CONFIRMED, LoadResult, city_day, confirmed, follow, into, refuse
 from population.statistics.counted import period_columns
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ _DWELLING: Final = (
 def load_dwellings(conn: Connection, source: Source, batches: Iterable[Batch], run_id: int) -> LoadResult:
     """Dwellings by key; a row whose building is unknown is refused, an area or room count of zero means unknown."""
     result, repeated, zeros = LoadResult(), Repeated(source), 0
+    who = confirmed(source, city_day(conn))
     buildings = read_known(conn, "select key, id, cell, community_id, grid_id from register.building", PLACED)
     with into(conn, "register.dwelling", ("key",), result, period_columns) as target:
         for batch in batches:
@@ -65,11 +66,11 @@ def load_dwellings(conn: Connection, source: Source, batches: Iterable[Batch], r
             rows = rows.with_columns(
                 pl.col("valid_from").fill_null(ALWAYS),
                 pl.col("tenure").fill_null("other"),
+                *who,
                 *(pl.when(pl.col(name) > 0).then(pl.col(name)).alias(name) for name in ("area_m2", "rooms")),
             )
-            target.write(
-                rows.select(*_DWELLING, "building_id", *PLACE, pl.lit(run_id).alias("run_id")).sort("cell")
-            )
+            columns = (*_DWELLING, "building_id", *PLACE, *CONFIRMED)
+            target.write(rows.select(*columns, pl.lit(run_id).alias("run_id")).sort("cell"))
             result.accepted += rows.height
     if zeros:
         result.warn("zero_means_unknown", rows=zeros)

@@ -26,7 +26,7 @@ from population.register.identity import Vault, normal, vault
 from population.register.keys import KeyIndex, Known, read_known
 from population.register.load_homes import PLACED
 from population.register.load_places import ALWAYS, PLACE
-from population.register.merge import LoadResult, as_of, count_later, refuse
+from population.register.merge import CONFIRMED, LoadResult, as_of, city_day, confirmed, count_later, refuse
 from population.register.update_people import SETTLE, update_people
 from population.statistics.counted import residence_columns
 from population.statistics.kept import Kept
@@ -49,12 +49,14 @@ _PERSON: Final = (
     "id_number_enc",
     "id_number_hash",
     "phone_enc",
+    "phone_hash",
     "origin_code",
+    *CONFIRMED,
 )
 
 _RESIDENCE: Final = (
     "id", "person_id", "household_id", "dwelling_id", *PLACE, "run_id", "status", "permit", "permit_until",
-    "valid_from", "valid_to", "ended", "changes_on", "counted",
+    "valid_from", "valid_to", "ended", "changes_on", "counted", *CONFIRMED,
 )  # fmt: skip
 
 
@@ -67,7 +69,8 @@ def load_persons(
     """
     result, safe = LoadResult(), vault()
     dwellings = read_known(conn, "select key, id, cell, community_id, grid_id from register.dwelling", PLACED)
-    ready = map_ahead(lambda batch: _ready(batch.accepted, dwellings, safe, result), batches)
+    who = confirmed(source, city_day(conn))
+    ready = map_ahead(lambda batch: _ready(batch.accepted, dwellings, safe, who, result), batches)
     if not all(is_empty(conn, table) for table in TABLES):
         update_people(conn, ready, run_id, result)
         return result
@@ -84,7 +87,9 @@ def load_persons(
     return result
 
 
-def _ready(rows: pl.DataFrame, dwellings: Known, safe: Vault, result: LoadResult) -> pl.DataFrame:
+def _ready(
+    rows: pl.DataFrame, dwellings: Known, safe: Vault, who: list[pl.Expr], result: LoadResult
+) -> pl.DataFrame:
     """Rows with the place of their dwelling, identity encrypted, gaps filled from the ID number."""
     known, place = dwellings.look_up(rows["dwelling_key"])
     mask = pl.Series(known)
@@ -98,11 +103,13 @@ def _ready(rows: pl.DataFrame, dwellings: Known, safe: Vault, result: LoadResult
         kept["enc"].alias("id_number_enc"),
         kept["hash"].alias("id_number_hash"),
         safe.protect_phones(rows["phone"]).alias("phone_enc"),
+        safe.hash_phones(rows["phone"]).alias("phone_hash"),
         pl.coalesce("birth_date", born(pl.lit(number))).alias("birth_date"),
         pl.coalesce("sex", sex(pl.lit(number)), pl.lit(0)).cast(pl.Int64).alias("sex"),
         pl.col("origin_code").str.slice(0, 6),
         pl.col("permit").fill_null("none"),
         pl.col("household_kind").fill_null("family"),
+        *who,
     ).drop("id_number", "phone")
 
 

@@ -10,7 +10,16 @@ import polars as pl
 from db.bulk import bulk, is_empty
 from db.copy import copy_frame
 from population.register.load_places import ALWAYS
-from population.register.merge import ROWS_BY_TRIGGER, LoadResult, count_later, refuse
+from population.register.merge import (
+    CONFIRMED,
+    ROWS_BY_TRIGGER,
+    LoadResult,
+    city_day,
+    confirm_again,
+    confirmed,
+    count_later,
+    refuse,
+)
 
 if TYPE_CHECKING:
     import psycopg
@@ -23,29 +32,35 @@ if TYPE_CHECKING:
 _JOBS: Final = """
 drop table if exists pg_temp.staged_episode;
 create temp table staged_episode (__line bigint, person_key text, employer_key text, occupation text, insured boolean,
-  "from" date, "to" date, person_id uuid, employer_id bigint) on commit drop
+  "from" date, "to" date, confirmed_on date, confirmed_source text, person_id uuid, employer_id bigint) on commit drop
 """
 _SCHOOLS: Final = """
 drop table if exists pg_temp.staged_episode;
 create temp table staged_episode (__line bigint, person_key text, school text, stage text, "from" date, "to" date,
-  person_id uuid) on commit drop
+  confirmed_on date, confirmed_source text, person_id uuid) on commit drop
 """
-_SAME_JOB: Final = 'e.person_id = s.person_id and e.employer_id = s.employer_id and e.valid_from = s."from"'
-_SAME_SCHOOL: Final = 'e.person_id = s.person_id and e.school = s.school and e.valid_from = s."from"'
-_NEW_JOB: Final = (
-    f"not exists (select from register.employment e where {_SAME_JOB} and e.superseded_at is null)"
+_SAME_JOB: Final = (
+    "e.person_id = s.person_id and e.employer_id = s.employer_id"
+    ' and e.valid_from = s."from" and e.superseded_at is null'
 )
+_SAME_SCHOOL: Final = (
+    "e.person_id = s.person_id and e.school = s.school"
+    ' and e.valid_from = s."from" and e.superseded_at is null'
+)
+_NOT_OLDER: Final = "(e.confirmed_on is null or e.confirmed_on <= s.confirmed_on)"
+_NEW_JOB: Final = f"not exists (select from register.employment e where {_SAME_JOB})"
 _JOB_DIFFERS: Final = (
-    'row(e.occupation, e.insured, e.valid_to) is distinct from row(s.occupation, s.insured, s."to")'
+    f"({_NOT_OLDER} and row(e.occupation, e.insured, e.valid_to)"
+    ' is distinct from row(s.occupation, s.insured, s."to"))'
 )
-_SCHOOL_DIFFERS: Final = 'row(e.stage, e.valid_to) is distinct from row(s.stage, s."to")'
+_SCHOOL_DIFFERS: Final = f'({_NOT_OLDER} and row(e.stage, e.valid_to) is distinct from row(s.stage, s."to"))'
 
 # The last three columns are what the triggers would say (migration 0004); where they are at work they say it again.
 _INSERT_JOBS: Final = f"""
 insert into register.employment (person_id, employer_id, cell, community_id, grid_id, occupation, insured, valid_from,
-  valid_to, run_id, ended, changes_on, counted)
+  valid_to, confirmed_on, confirmed_source, run_id, ended, changes_on, counted)
 select s.person_id, s.employer_id, b.cell, b.community_id, b.grid_id, s.occupation, s.insured, s."from", s."to",
-  %(run)s, x.ended, stats.next_change(s."from", x.ended, d.as_of),
+  s.confirmed_on, s.confirmed_source, %(run)s, x.ended, stats.next_change(s."from", x.ended, d.as_of),
   case when stats.holds(s."from", x.ended, d.as_of)
        then 1 + 2 * s.insured::integer + 4 * stats.section(b.industry) else 0 end
 from staged_episode s join register.employer b on b.id = s.employer_id join register.person p on p.id = s.person_id
@@ -54,8 +69,10 @@ where {_NEW_JOB}
 order by b.cell
 """
 _INSERT_SCHOOLS: Final = f"""
-insert into register.schooling (person_id, school, stage, valid_from, valid_to, run_id, changes_on, counted)
-select s.person_id, s.school, s.stage, s."from", s."to", %(run)s, stats.next_change(s."from", s."to", d.as_of),
+insert into register.schooling (person_id, school, stage, valid_from, valid_to, confirmed_on, confirmed_source, run_id,
+  changes_on, counted)
+select s.person_id, s.school, s.stage, s."from", s."to", s.confirmed_on, s.confirmed_source, %(run)s,
+  stats.next_change(s."from", s."to", d.as_of),
   stats.holds(s."from", s."to", d.as_of)::integer
 from staged_episode s cross join stats.state d
 where not exists (select from register.schooling e where {_SAME_SCHOOL})
@@ -70,10 +87,11 @@ def load_employment(conn: Connection, source: Source, batches: Iterable[Batch], 
     """
     result = LoadResult()
     conn.execute(_JOBS)
-    columns = ("__line", "person_key", "employer_key", "occupation", "insured", "from", "to")
+    columns = ("__line", "person_key", "employer_key", "occupation", "insured", "from", "to", *CONFIRMED)
+    who = confirmed(source, city_day(conn))
     for batch in batches:
         rows = batch.accepted.with_columns(
-            pl.col("from").fill_null(ALWAYS), pl.col("insured").fill_null(False)
+            pl.col("from").fill_null(ALWAYS), pl.col("insured").fill_null(False), *who
         )
         copy_frame(conn, "staged_episode", rows.select(columns))
     _resolve(conn, "person", "person_key", "persons", result)
@@ -88,12 +106,14 @@ def load_employment(conn: Connection, source: Source, batches: Iterable[Batch], 
     with bulk(conn, ["register.employment"] if empty else []):
         result.unchanged = _count(
             conn, f"select count(*) from staged_episode s join register.employment e on {_SAME_JOB}"
-            f" and e.superseded_at is null and not {_JOB_DIFFERS}"
+            f" where not {_JOB_DIFFERS}"
         )  # fmt: skip
         result.updated = conn.execute(
             "update register.employment e set superseded_at = greatest(now(), e.recorded_at) from staged_episode s"
-            f" where {_SAME_JOB} and e.superseded_at is null and {_JOB_DIFFERS}"
+            f" where {_SAME_JOB} and {_JOB_DIFFERS}"
         ).rowcount
+        if not empty:
+            confirm_again(conn, "register.employment", "staged_episode", _SAME_JOB.replace("e.", "t."))
         written = conn.execute(_INSERT_JOBS, {"run": run_id}).rowcount
     return _done(conn, result, written, empty)
 
@@ -102,9 +122,10 @@ def load_schooling(conn: Connection, source: Source, batches: Iterable[Batch], r
     """Episodes of schooling by person, school and beginning; a row whose person is unknown is refused."""
     result = LoadResult()
     conn.execute(_SCHOOLS)
-    columns = ("__line", "person_key", "school", "stage", "from", "to")
+    columns = ("__line", "person_key", "school", "stage", "from", "to", *CONFIRMED)
+    who = confirmed(source, city_day(conn))
     for batch in batches:
-        rows = batch.accepted.with_columns(pl.col("from").fill_null(ALWAYS))
+        rows = batch.accepted.with_columns(pl.col("from").fill_null(ALWAYS), *who)
         copy_frame(conn, "staged_episode", rows.select(columns))
     _resolve(conn, "person", "person_key", "persons", result)
     _refuse_repeated(conn, ("person_id", "school", '"from"'), result)
@@ -115,13 +136,13 @@ def load_schooling(conn: Connection, source: Source, batches: Iterable[Batch], r
             f" where not {_SCHOOL_DIFFERS}"
         )  # fmt: skip
         result.updated = conn.execute(
-            'update register.schooling e set stage = s.stage, valid_to = s."to", run_id = %s from staged_episode s'
-            f" where {_SAME_SCHOOL} and {_SCHOOL_DIFFERS}",
-            (run_id,),
+            "update register.schooling e set superseded_at = greatest(now(), e.recorded_at) from staged_episode s"
+            f" where {_SAME_SCHOOL} and {_SCHOOL_DIFFERS}"
         ).rowcount
+        if not empty:
+            confirm_again(conn, "register.schooling", "staged_episode", _SAME_SCHOOL.replace("e.", "t."))
         written = conn.execute(_INSERT_SCHOOLS, {"run": run_id}).rowcount
-    result.inserted = written
-    return _done(conn, result, written + result.updated, empty)
+    return _done(conn, result, written, empty)
 
 
 def _resolve(conn: Connection, table: str, key: str, source: str, result: LoadResult) -> None:

@@ -18,12 +18,14 @@ from grid.layer import LoadResult as RowsLoaded
 if TYPE_CHECKING:
     import psycopg
 
+    from intake.city import Source
     from population.statistics.kept import Kept
 
     Connection = psycopg.Connection[Any]
 
 Derive = Callable[[pl.DataFrame, date], pl.DataFrame]
 
+CONFIRMED = ("confirmed_on", "confirmed_source")
 ROWS_BY_TRIGGER = 50_000
 """Up to so many changed rows the triggers keep the statistics current; beyond it a rebuild is quicker."""
 
@@ -91,7 +93,9 @@ class Target:
         self.conn.execute(f"analyze {self.staged}")
         same = " and ".join(f't."{name}" = s."{name}"' for name in self.key)
         compared = [
-            name for name in self._columns if name in self._filled and name not in {*self.key, "run_id"}
+            name
+            for name in self._columns
+            if name in self._filled and name not in {*self.key, "run_id", *CONFIRMED}
         ]
         staged = self._count(f"select count(*) from {self.staged}")
         new = f"not exists (select from {self.table} t where {same})"
@@ -103,6 +107,8 @@ class Target:
             mine = ", ".join(f't."{name}"' for name in compared)
             theirs = ", ".join(f's."{name}"' for name in compared)
             differs = f"{same} and row({mine}) is distinct from row({theirs})"
+            if set(CONFIRMED) <= set(self._columns):
+                differs += " and (t.confirmed_on is null or t.confirmed_on <= s.confirmed_on)"
             either = f"{new} or exists (select from {self.table} t where {differs})"
             touched = f"select count(*) from {self.staged} s where {either}"
             if staged > ROWS_BY_TRIGGER and self._count(touched) > ROWS_BY_TRIGGER:
@@ -110,6 +116,8 @@ class Target:
             self.updated = self.conn.execute(
                 f"update {self.table} t set {values} from {self.staged} s where {differs}"
             ).rowcount
+        if set(CONFIRMED) <= set(self._columns):
+            confirm_again(self.conn, self.table, self.staged, same)
         # Where no trigger counts the new rows, they bring along what was counted for them in columns.
         written = [*self._columns, *(self._derived if self.quiet else [])]
         names = ", ".join(f'"{name}"' for name in written)
@@ -156,6 +164,36 @@ def count_later(conn: Connection) -> bool:
     """Leave counting in this transaction to a rebuild; returns True."""
     conn.execute("select set_config('hexward.bulk', 'on', true)")
     return True
+
+
+def confirmed(source: Source, today: date) -> list[pl.Expr]:
+    """The columns that say who confirmed a row last: its source, on the day that the row tells, else on the day of
+    the load; a day that has not come yet is no day on which anything was seen."""
+    return [
+        pl.min_horizontal("confirmed", pl.lit(today)).alias("confirmed_on"),
+        pl.lit(source.name).alias("confirmed_source"),
+    ]
+
+
+def city_day(conn: Connection) -> date:
+    """The day it is in the city."""
+    row = conn.execute("select register.today()").fetchone()
+    if row is None:
+        raise LookupError("register.today")
+    day: date = row[0]
+    return day
+
+
+def confirm_again(conn: Connection, table: str, staged: str, same: str) -> None:
+    """Rows of ``table`` (t) whose like in ``staged`` (s) was confirmed later: only that is written. Nothing is counted
+    by it, so no statistic has to look at the rows."""
+    before = conn.execute("select coalesce(current_setting('hexward.bulk', true), 'off')").fetchone()
+    count_later(conn)
+    conn.execute(
+        f"update {table} t set confirmed_on = s.confirmed_on, confirmed_source = s.confirmed_source from {staged} s"
+        f" where {same} and (t.confirmed_on is null or t.confirmed_on < s.confirmed_on)"
+    )
+    conn.execute("select set_config('hexward.bulk', %s, true)", before)
 
 
 def follow(conn: Connection, child: str, parent: str) -> None:

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from intake.checks import USCC, id_birth_date
 from intake.schema import Check, Field, RowCheck, Schema
 from population.register import codes
 from population.register.documents import find_document_problems
+
+_CONFIRMED: Final = Field(
+    "confirmed",
+    "date",
+    synonyms=("核实日期", "核查日期", "确认日期", "confirmed on", "last confirmed", "verified on"),
+)
+
+
+_PAST: Final = Check("in_the_future", lambda days: days <= datetime.now(tz=UTC).date() + timedelta(days=1))
+"""The day has come, somewhere on earth."""
 
 
 def _episode(first: str, last: str) -> RowCheck:
@@ -59,6 +70,7 @@ DWELLINGS: Final = Schema(
         Field("use", synonyms=("用途", "房屋用途", "use")),
         Field("valid_from", "date", synonyms=("启用日期", "生效日期", "valid from")),
         Field("valid_to", "date", synonyms=("注销日期", "失效日期", "valid to")),
+        _CONFIRMED,
     ),
     key=("key",),
     checks=(_episode("valid_from", "valid_to"),),
@@ -72,7 +84,8 @@ PERSONS: Final = Schema(
               check=Check("id_wrong_check_digit", find_document_problems), sensitive=True),
         Field("name", synonyms=("姓名", "full name", "person name")),
         Field("sex", "code", synonyms=("性别", "gender"), codes=codes.SEX),
-        Field("birth_date", "date", synonyms=("出生日期", "出生年月日", "生日", "date of birth", "dob", "birthday")),
+        Field("birth_date", "date", synonyms=("出生日期", "出生年月日", "生日", "date of birth", "dob", "birthday"),
+              check=_PAST),
         Field("origin_code", synonyms=("户籍地代码", "户籍地行政区划代码", "户籍所在地代码", "户籍地区划", "origin", "origin code"),
               check=Check("not_an_area_code", lambda given: given.str.contains(r"^\d{6}(\d{6})?$"))),
         Field("phone", synonyms=("电话", "手机", "手机号", "联系电话", "mobile", "phone number"), sensitive=True),
@@ -87,6 +100,7 @@ PERSONS: Final = Schema(
         Field("permit_until", "date", synonyms=("居住证有效期", "居住证有效期至", "居住证到期日", "permit valid until")),
         Field("from", "date", synonyms=("入住日期", "起始日期", "来此日期", "迁入日期", "居住起始", "moved in", "from date")),
         Field("to", "date", synonyms=("离开日期", "终止日期", "迁出日期", "搬离日期", "居住终止", "moved out", "to date")),
+        _CONFIRMED,
     ),
     key=("key", "from"),
     checks=(
@@ -126,6 +140,7 @@ EMPLOYMENT: Final = Schema(
         Field("insured", "bool", synonyms=("参保", "是否参保", "社保", "social insurance")),
         Field("from", "date", synonyms=("入职日期", "起始日期", "就业日期", "from date", "hired")),
         Field("to", "date", synonyms=("离职日期", "终止日期", "to date", "left")),
+        _CONFIRMED,
     ),
     key=("person_key", "employer_key", "from"),
     checks=(_episode("from", "to"),),
@@ -139,6 +154,7 @@ SCHOOLING: Final = Schema(
         Field("stage", "code", required=True, synonyms=("学段", "学历层次", "就读阶段", "level"), codes=codes.STAGE),
         Field("from", "date", synonyms=("入学日期", "起始日期", "from date", "enrolled")),
         Field("to", "date", synonyms=("毕业日期", "离校日期", "终止日期", "to date", "left")),
+        _CONFIRMED,
     ),
     key=("person_key", "school", "from"),
     checks=(_episode("from", "to"),),

@@ -1,5 +1,6 @@
 """Persons into a register that holds people already: only what differs is touched, and the past is kept.
 
+A row that was confirmed before the register's own last confirmation changes nothing.
 A residence is never overwritten. A version that turns out different is superseded and its better version put beside
 it, so that what was believed on any day can be told.
 """
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import polars as pl
 
 from db.copy import copy_frame
-from population.register.merge import ROWS_BY_TRIGGER, LoadResult, count_later, refuse
+from population.register.merge import ROWS_BY_TRIGGER, LoadResult, confirm_again, count_later, refuse
 
 if TYPE_CHECKING:
     import psycopg
@@ -20,18 +21,18 @@ if TYPE_CHECKING:
     Connection = psycopg.Connection[Any]
 
 _STAGED: Final = (
-    "__line", "key", "name", "sex", "birth_date", "id_number_enc", "id_number_hash", "phone_enc", "origin_code",
-    "household_key", "household_kind", "dwelling_id", "cell", "community_id", "grid_id", "status", "permit",
-    "permit_until", "from", "to",
+    "__line", "key", "name", "sex", "birth_date", "id_number_enc", "id_number_hash", "phone_enc", "phone_hash",
+    "origin_code", "household_key", "household_kind", "dwelling_id", "cell", "community_id", "grid_id", "status",
+    "permit", "permit_until", "from", "to", "confirmed_on", "confirmed_source",
 )  # fmt: skip
 
 _CREATE = """
 drop table if exists pg_temp.staged_person;
 create temp table staged_person (
   __line bigint, key text, name text, sex smallint, birth_date date, id_number_enc bytea, id_number_hash bytea,
-  phone_enc bytea, origin_code text, household_key text, household_kind text, dwelling_id bigint, cell bigint,
-  community_id bigint, grid_id bigint, status text, permit text, permit_until date, "from" date, "to" date,
-  person_id uuid, household_id uuid, verdict text) on commit drop
+  phone_enc bytea, phone_hash bytea, origin_code text, household_key text, household_kind text, dwelling_id bigint,
+  cell bigint, community_id bigint, grid_id bigint, status text, permit text, permit_until date, "from" date, "to" date,
+  confirmed_on date, confirmed_source text, person_id uuid, household_id uuid, verdict text) on commit drop
 """
 
 _PEOPLE = """
@@ -41,16 +42,19 @@ updated as (
     sex = case when s.sex = 0 then p.sex else s.sex end, birth_date = coalesce(s.birth_date, p.birth_date),
     id_number_enc = coalesce(s.id_number_enc, p.id_number_enc),
     id_number_hash = coalesce(s.id_number_hash, p.id_number_hash),
-    phone_enc = coalesce(s.phone_enc, p.phone_enc),
+    phone_enc = coalesce(s.phone_enc, p.phone_enc), phone_hash = coalesce(s.phone_hash, p.phone_hash),
     origin_code = coalesce(s.origin_code, p.origin_code)
-  from latest s where s.key = p.key and
+  from latest s where s.key = p.key and (p.confirmed_on is null or p.confirmed_on <= s.confirmed_on) and
     row(coalesce(s.name, p.name), case when s.sex = 0 then p.sex else s.sex end,
         coalesce(s.birth_date, p.birth_date), coalesce(s.id_number_hash, p.id_number_hash),
-        coalesce(s.phone_enc, p.phone_enc), coalesce(s.origin_code, p.origin_code))
-    is distinct from row(p.name, p.sex, p.birth_date, p.id_number_hash, p.phone_enc, p.origin_code)
+        coalesce(s.phone_enc, p.phone_enc), coalesce(s.phone_hash, p.phone_hash),
+        coalesce(s.origin_code, p.origin_code))
+    is distinct from row(p.name, p.sex, p.birth_date, p.id_number_hash, p.phone_enc, p.phone_hash, p.origin_code)
   returning p.key)
-insert into register.person (key, name, sex, birth_date, id_number_enc, id_number_hash, phone_enc, origin_code, run_id)
-select key, name, sex, birth_date, id_number_enc, id_number_hash, phone_enc, origin_code, %(run)s from latest s
+insert into register.person (key, name, sex, birth_date, id_number_enc, id_number_hash, phone_enc, phone_hash,
+  origin_code, confirmed_on, confirmed_source, run_id)
+select key, name, sex, birth_date, id_number_enc, id_number_hash, phone_enc, phone_hash, origin_code, confirmed_on,
+  confirmed_source, %(run)s from latest s
 where not exists (select from register.person p where p.key = s.key)
 """
 
@@ -118,11 +122,12 @@ update staged_person s set verdict = case
     then 'overlaps'
   when exists (select from register.residence r where r.person_id = s.person_id and r.superseded_at is null
      and r.valid_from = s."from"
-     and row(r.household_id, r.dwelling_id, r.status, r.permit, r.permit_until)
+     and (r.confirmed_on > s.confirmed_on
+       or row(r.household_id, r.dwelling_id, r.status, r.permit, r.permit_until)
          is not distinct from row(s.household_id, s.dwelling_id, s.status, s.permit, s.permit_until)
      and (r.valid_to is not distinct from s."to" or (s."to" is null and r.valid_to = (
         select min(o.valid_from) from register.residence o
-        where o.person_id = s.person_id and o.superseded_at is null and o.valid_from > s."from"))))
+        where o.person_id = s.person_id and o.superseded_at is null and o.valid_from > s."from")))))
     then 'same'
   when {overlaps}    then 'overlaps'
   when exists (select from register.residence r where r.person_id = s.person_id and r.superseded_at is null
@@ -149,8 +154,8 @@ with old as (
       (s.verdict = 'corrects' and r.valid_from = s."from")
       or (s.verdict = 'new' and r.valid_to is null and r.valid_from < s."from")))
   returning r.*)
-select person_id, household_id, dwelling_id, cell, community_id, grid_id, status, permit, permit_until, valid_from,
-  (select min(s."from") from staged_person s
+select person_id, household_id, dwelling_id, cell, community_id, grid_id, status, permit, permit_until, confirmed_on,
+  confirmed_source, valid_from, (select min(s."from") from staged_person s
    where s.person_id = old.person_id and s.verdict = 'new' and s."from" > old.valid_from) as valid_to
 into temp table closing from old
 where not exists (select from staged_person s
@@ -159,18 +164,25 @@ where not exists (select from staged_person s
 
 _INSERT = """
 insert into register.residence (person_id, household_id, dwelling_id, cell, community_id, grid_id, status, permit,
-  permit_until, valid_from, valid_to, run_id)
-select person_id, household_id, dwelling_id, cell, community_id, grid_id, status, permit, permit_until, valid_from,
-  valid_to, %(run)s from closing
+  permit_until, confirmed_on, confirmed_source, valid_from, valid_to, run_id)
+select person_id, household_id, dwelling_id, cell, community_id, grid_id, status, permit, permit_until, confirmed_on,
+  confirmed_source, valid_from, valid_to, %(run)s from closing
 union all
-select person_id, household_id, dwelling_id, cell, community_id, grid_id, status, permit, permit_until, s."from",
-  coalesce(s."to",
+select person_id, household_id, dwelling_id, cell, community_id, grid_id, status, permit, permit_until, confirmed_on,
+  confirmed_source, s."from", coalesce(s."to",
     (select min(o."from") from staged_person o
      where o.person_id = s.person_id and o.verdict in ('new', 'corrects') and o."from" > s."from"),
     (select min(r.valid_from) from register.residence r
      where r.person_id = s.person_id and r.superseded_at is null and r.valid_from > s."from")), %(run)s
 from staged_person s where verdict in ('new', 'corrects')
 """
+
+
+_SAME_STAY = """s.verdict = 'same' and t.superseded_at is null and t.person_id = s.person_id
+  and t.valid_from = s."from\""""
+# One row of the file a person: the one that was confirmed last.
+_SAME_PERSON = """t.id = s.person_id and not exists (select from staged_person o where o.person_id = s.person_id
+  and (o.confirmed_on, o.__line) > (s.confirmed_on, s.__line))"""
 
 
 def update_people(conn: Connection, frames: Iterator[pl.DataFrame], run_id: int, result: LoadResult) -> None:
@@ -196,6 +208,8 @@ def update_people(conn: Connection, frames: Iterator[pl.DataFrame], run_id: int,
     conn.execute(_SUPERSEDE)
     conn.execute(_INSERT, run)
     conn.execute(SETTLE.format(which="select household_id from staged_person"))
+    confirm_again(conn, "register.residence", "staged_person", _SAME_STAY)
+    confirm_again(conn, "register.person", "staged_person", _SAME_PERSON)
     for verdict, number in conn.execute("select verdict, count(*) from staged_person group by 1").fetchall():
         result.accepted += number
         if verdict == "same":

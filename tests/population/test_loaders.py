@@ -526,3 +526,94 @@ def test_a_row_that_counts_on_a_refused_correction_is_refused_with_it(register):
     result = register.load("persons", [shorter, gap])
     assert (result.updated, result.inserted, result.rejected_df.height) == (1, 1, 0)
     assert register.kept_current()
+
+
+CONFIRMED = """select 'person', p.key, p.confirmed_on, p.confirmed_source from register.person p
+  union all select 'residence', p.key, r.confirmed_on, r.confirmed_source from register.residence r
+    join register.person p on p.id = r.person_id where superseded_at is null
+  union all select 'dwelling', key, confirmed_on, confirmed_source from register.dwelling"""
+
+
+def test_a_load_says_who_confirmed_what_and_when(register):
+    day = date(2026, 3, 4)
+    register.load("buildings", BUILDINGS)
+    register.load("dwellings", [{**DWELLINGS[0], "confirmed": day}, *DWELLINGS[1:]])
+    register.load("persons", [{**PEOPLE[0], "confirmed": day}, *PEOPLE[1:]])
+    ((today,),) = register.rows("select register.today()")
+    told = {(table, key): rest for table, key, *rest in register.rows(CONFIRMED)}
+    assert told["dwelling", "D0"] == [day, "dwellings"]
+    assert told["dwelling", "D1"] == [today, "dwellings"]
+    for table in ("person", "residence"):
+        assert told[table, "P0"] == [day, "persons"]
+        assert told[table, "P1"] == [today, "persons"]
+    phones = register.rows("select phone_hash from register.person where key = 'P5'")
+    assert phones == [(vault().hash_phones(pl.Series(["13800000005"]))[0],)]
+    assert not any(rebuild(register.conn).repaired.values())
+
+
+def test_a_newer_file_that_only_confirms_refreshes_the_day_and_changes_nothing(filled):
+    seen, later = date(2026, 1, 2), date(2026, 2, 3)
+    filled.conn.execute("update register.person set confirmed_on = %s", (seen,))
+    filled.conn.execute("update register.residence set confirmed_on = %s", (seen,))
+    filled.conn.execute("update register.dwelling set confirmed_on = %s", (seen,))
+    before = (
+        filled.figures(),
+        filled.rows("select id, recorded_at, superseded_at, run_id from register.residence"),
+    )
+    for kind, rows in (("dwellings", DWELLINGS), ("persons", PEOPLE)):
+        again = filled.load(kind, [{**row, "confirmed": later} for row in rows])
+        assert (again.unchanged, again.inserted, again.updated, again.rebuild) == (len(rows), 0, 0, False)
+    assert {tuple(row[2:]) for row in filled.rows(CONFIRMED)} == {(later, "persons"), (later, "dwellings")}
+    rows = filled.rows("select id, recorded_at, superseded_at, run_id from register.residence")
+    assert (filled.figures(), rows) == before
+    assert filled.kept_current()
+    written = "select xmin::text, cmin::text from register.residence order by id"
+    once = filled.rows(written)
+    filled.load("persons", [{**row, "confirmed": later} for row in PEOPLE])
+    assert filled.rows(written) == once
+
+
+def test_an_older_file_after_a_newer_one_changes_nothing_and_confirms_nothing(filled):
+    """What somebody confirmed since is not taken back by what a department saw before."""
+    newer = {**PEOPLE[1], "name": "王改", "permit": "valid", "confirmed": date(2026, 6, 1)}
+    filled.conn.execute("update register.person set confirmed_on = '2026-01-01'")
+    filled.conn.execute("update register.residence set confirmed_on = '2026-01-01'")
+    assert filled.load("persons", [newer]).updated == 1
+    older = filled.load("persons", [{**PEOPLE[1], "confirmed": date(2026, 5, 1)}])
+    assert (older.unchanged, older.updated, older.inserted) == (1, 0, 0)
+    assert filled.rows(
+        "select p.name, r.permit, p.confirmed_on, r.confirmed_on from register.person p join register.residence r"
+        " on r.person_id = p.id where p.key = 'P1' and superseded_at is null"
+    ) == [("王改", "valid", date(2026, 6, 1), date(2026, 6, 1))]
+    assert filled.kept_current()
+
+
+def test_work_and_school_are_confirmed_and_what_was_believed_is_kept(filled):
+    seen, later = date(2026, 1, 2), date(2026, 2, 3)
+    filled.load(
+        "employers", [{"key": "E1", "name": "厂", "lng": WEST + STEP * 0.3, "lat": SOUTH + STEP * 0.4}]
+    )
+    job = {"person_key": "P1", "employer_key": "E1", "from": date(2024, 1, 1), "confirmed": seen}
+    lesson = {
+        "person_key": "P2",
+        "school": "一中",
+        "stage": "junior",
+        "from": date(2024, 9, 1),
+        "confirmed": seen,
+    }
+    for kind, row, changed in (
+        ("employment", job, {"insured": True}),
+        ("schooling", lesson, {"to": date(2026, 1, 1)}),
+    ):
+        told = (
+            f"select confirmed_on, confirmed_source, superseded_at is null from register.{kind} order by id"
+        )
+        assert filled.load(kind, [row]).inserted == 1
+        assert filled.rows(told) == [(seen, kind, True)]
+        again = filled.load(kind, [{**row, "confirmed": later}])
+        assert (again.unchanged, again.updated, again.inserted) == (1, 0, 0)
+        assert filled.rows(told) == [(later, kind, True)]
+        assert filled.load(kind, [{**row, **changed}]).unchanged == 1, "confirmed before what is known"
+        assert filled.load(kind, [{**row, **changed, "confirmed": later}]).updated == 1
+        assert filled.rows(told) == [(later, kind, False), (later, kind, True)]
+    assert filled.kept_current()
