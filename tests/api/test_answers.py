@@ -181,7 +181,7 @@ def test_no_audit_row_no_data(browser: Browser, owner: Engine) -> None:
     assert officer.get("/api/dashboards/grid/1").status_code == 200
     with write_session(owner) as session:
         session.execute(
-            text("REVOKE EXECUTE ON FUNCTION audit.append(text,text,text,text,jsonb) FROM hexward_app")
+            text("REVOKE EXECUTE ON FUNCTION audit.append(text,text,text,text,jsonb,uuid[]) FROM hexward_app")
         )
     for address in ("/api/dashboards/grid/1", "/api/layers/residents/table.csv", "/api/dashboards/grid/1/export.xlsx",
                     "/api/layers/residents/legend"):  # fmt: skip
