@@ -24,6 +24,12 @@ class BadBox(HexwardError):
     code = "request.box"
 
 
+class BadPoint(HexwardError):
+    """A point that is not lng,lat in degrees."""
+
+    code = "request.point"
+
+
 @dataclass(frozen=True)
 class _Places:
     geography: Geography = "cell"
@@ -72,3 +78,25 @@ def tile_of(z: Annotated[int, Path(ge=0, le=24)], x: int, y: int) -> Tile:
 
 
 Asked = Annotated[Tile, Depends(tile_of)]
+
+
+def point_of(
+    near: Annotated[str | None, Query(max_length=60, description="lng,lat (WGS84)")] = None,
+) -> tuple[float, float] | None:
+    """A point in degrees. Raises ``BadPoint``.
+
+    >>> point_of("113.8,22.5")
+    (113.8, 22.5)
+    """
+    if near is None:
+        return None
+    try:
+        lng, lat = (float(part) for part in near.split(","))
+    except ValueError as problem:
+        raise BadPoint() from problem
+    if not (abs(lng) <= 180 and abs(lat) <= 90):
+        raise BadPoint()
+    return lng, lat
+
+
+Point = Annotated[tuple[float, float] | None, Depends(point_of)]

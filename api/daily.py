@@ -10,6 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from api.logs import logger
 from db.engine import raw_copy, write_session
 from db.errors import HexwardError
+from population.currency import checks
 from population.register import searchable
 from population.statistics import service
 from population.statistics.rebuild import city_today
@@ -42,12 +43,26 @@ def oversee(owner: Engine) -> None:
                 unusual.find(session, day)
 
 
+def look_for_visits(owner: Engine, seen: tuple[object, ...] | None) -> tuple[object, ...] | None:
+    """Let the checks look at the whole city when it is another day or another load than ``seen``; what was seen."""
+    with write_session(owner) as session:
+        now = session.execute(
+            text("SELECT as_of, rebuilt_at FROM stats.state WHERE EXISTS (SELECT FROM ops.city)")
+        )
+        state = tuple(now.one_or_none() or ())
+        if not state or state == seen:
+            return seen
+        checks.look(raw_copy(session), state[0])
+    return state
+
+
 class Calendar:
     """A thread that looks every ten minutes whether a new day has begun."""
 
     def __init__(self, owner: Engine) -> None:
         self._owner = owner
         self._stop = threading.Event()
+        self._seen: tuple[object, ...] | None = None
         self._thread = threading.Thread(target=self._run, name="hexward-calendar", daemon=True)
 
     def start(self) -> None:
@@ -65,6 +80,7 @@ class Calendar:
                 if catch_up(self._owner):
                     logger().info("new_day")
                 searchable.catch_up_now(self._owner)
+                self._seen = look_for_visits(self._owner, self._seen)
                 oversee(self._owner)
             except (SQLAlchemyError, HexwardError, OSError) as error:  # tried again at the next look
                 logger().warning("new_day_failed", exc_info=error)

@@ -74,6 +74,12 @@ STATUS: dict[str, int] = {
     "act.not_together": 422,
     "act.busy": 503,
     "act": 409,
+    "request.point": 422,
+    "work.not_found": 404,
+    "work.bad_outcome": 422,
+    "work.checks": 500,
+    "entitlements.not_found": 404,
+    "entitlements.rule": 500,
     # What a load can refuse: the source, its columns, its datum, the areas and grids it makes.
     "intake": 422,
     "load": 422,

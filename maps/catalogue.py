@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import text
 
+from maps import currency
 from maps.areal import ArealVariable
 from maps.errors import UnknownLayerError
 from maps.figures import AREA, MONTHLY
@@ -139,10 +140,26 @@ def _ratio(ratio: indicators.Ratio, source: dict[str, Words]) -> Layer:
 def catalogue(session: Session, viewer: Viewer) -> Catalogue:
     """Everything that can be drawn of the loaded city."""
     groups = [(group.id, group.title) for group in indicators.groups()]
+    layers = indicator_layers()
+    if viewer.exactness == "duty":
+        groups.append((currency.GROUP, currency.GROUP_TITLE))
+        layers = {**layers, **currency_layers()}
     areal = _areal_layers(session, viewer)
     if not areal:
-        return Catalogue(tuple(groups), indicator_layers())
-    return Catalogue((*groups, (AREAL_GROUP, _AREAL_TITLE)), {**indicator_layers(), **areal})
+        return Catalogue(tuple(groups), layers)
+    return Catalogue((*groups, (AREAL_GROUP, _AREAL_TITLE)), {**layers, **areal})
+
+
+@cache
+def currency_layers() -> dict[str, Layer]:
+    """How current the register is: for those on duty, in their territory."""
+    return {
+        name: Layer(
+            name, currency.GROUP, told["title"], told["unit"], told["definition"], currency.SOURCE, "share",
+            personal=True, above=told["above"], below=told["below"], factor=100.0,
+        )
+        for name, told in currency.LAYERS.items()
+    }  # fmt: skip
 
 
 def _areal_layers(session: Session, viewer: Viewer) -> dict[str, Layer]:

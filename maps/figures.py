@@ -9,6 +9,7 @@ import numpy as np
 from h3ronpy import cells_area_km2
 
 from grid.cells import parent as parents
+from maps import currency
 from maps.columns import read_columns
 from maps.errors import BadGeographyError, NoHistoryError
 
@@ -69,6 +70,13 @@ def figures(
     is not kept by month, or cells of a limited territory in the past).
     """
     stored = tuple(c for c in columns if c != AREA)
+    if any(c in currency.COLUMNS for c in columns):
+        if when.month is not None or viewer.exactness != "duty":
+            raise NoHistoryError(layer=", ".join(columns), date=when.as_of)
+        ids, matrix = currency.read(session, viewer, places)
+        return Figures(
+            ids, columns := tuple(columns), matrix[:, [currency.COLUMNS.index(c) for c in columns]]
+        )
     if when.month is not None:
         missing = [c for c in stored if c not in MONTHLY]
         if missing or (viewer.sums_visible and places.geography == "cell"):

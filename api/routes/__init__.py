@@ -12,6 +12,7 @@ from api.routes import (
     city,
     dashboards,
     declarations,
+    entitlements,
     hall,
     health,
     layers,
@@ -24,6 +25,7 @@ from api.routes import (
     session,
     sources,
     tiles,
+    work,
 )
 
 
@@ -49,5 +51,7 @@ def install(app: FastAPI) -> None:
         people,
         acts,
         audit,
+        work,
+        entitlements,
     ):
         app.include_router(module.router)

@@ -19,6 +19,8 @@ class MapState {
   hovered = $state.raw<Hovered | null>(null);
   /** The unit that the keyboard is on in the list of what is in view. */
   pointed = $state<string | null>(null);
+  /** The stops of the walk, drawn as numbers. */
+  stops = $state.raw<{ number: number; title: string; lng: number; lat: number }[]>([]);
   /** Set by the map once it is there. */
   fit: ((bounds: Bounds) => void) | null = null;
   /** Brings a unit into view where it is not; one that can be seen stays where it is. */
