@@ -18,12 +18,9 @@ Browser = Callable[..., httpx.Client]
 def values(client: httpx.Client, layer: str, geography: str) -> dict[Any, float]:
     found = client.get(f"/api/layers/{layer}/table.json?geography={geography}")
     assert found.status_code == 200, found.text
-    table = found.json()
-    rows = [
-        row if isinstance(row, dict) else dict(zip(table["columns"], row, strict=True))
-        for row in table["rows"]
-    ]
-    return {row["id"]: row["value"] for row in rows}
+    # a row: the place, its code and names, the figure, whether it is withheld
+    assert all(len(row) == 6 and row[5] is False for row in found.json()["rows"])
+    return {row[0]: row[4] for row in found.json()["rows"]}
 
 
 def test_shares_by_grid_and_area_in_the_own_territory(

@@ -52,6 +52,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE mine uuid;
 BEGIN
   SELECT w.id INTO mine FROM ops.work_item w WHERE w.id = item AND w.state IN ('open', 'snoozed') AND ops.has_duty()
+    AND ops.may_field('person.basic') AND ops.may_field('person.home')
     AND (ops.sees_city() OR w.community_id = ANY (ops.my_communities()) OR w.grid_id = ANY (ops.my_grids()))
   FOR UPDATE;
   IF mine IS NULL THEN RETURN false; END IF;
@@ -110,5 +111,7 @@ CREATE FUNCTION ops.service_facts(persons uuid[], day date) RETURNS TABLE (
   in_dwelling boolean, m2_per_person double precision, community_id bigint, grid_id bigint)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
   SELECT f.* FROM ops.service_facts_of(persons, day) f WHERE ops.has_duty()
+    AND (SELECT bool_and(ops.may_field('person.' || x.field))
+         FROM unnest(ARRAY['basic', 'household', 'home', 'work', 'school', 'insurance', 'permit']) AS x (field))
     AND (ops.sees_city() OR f.community_id = ANY (ops.my_communities()) OR f.grid_id = ANY (ops.my_grids()))
 $$;

@@ -61,6 +61,11 @@ def upgrade() -> None:
     for table, visible in open_to.items():
         for statement in policies(table, visible):
             op.execute(statement)
+    # a visit tells of a person and a home: no right to those fields, no row, whatever the territory
+    op.execute(
+        "CREATE POLICY ops_work_item_fields ON ops.work_item AS RESTRICTIVE TO hexward_app, hexward_pub_reader,"
+        " hexward_auditor USING ((SELECT ops.may_field('person.basic')) AND (SELECT ops.may_field('person.home')))"
+    )
     op.execute(GRANTS)
 
 
