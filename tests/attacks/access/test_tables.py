@@ -48,6 +48,10 @@ def _fill(owner: Engine) -> None:
             "SELECT 'confirm', 'officer', 'duty', id, id FROM geo.grid",
             "INSERT INTO register.notice (grid_id, act_id, kind) "
             "SELECT to_grid_id, id, 'moved_in' FROM register.act",
+            "INSERT INTO ops.work_item (check_id, person_id, cell, community_id, grid_id, severity, since, due_on) "
+            "SELECT 'told', person_id, cell, community_id, grid_id, 1, '2026-11-01', '2026-11-08' "
+            "FROM register.residence",
+            "INSERT INTO ops.work_event (item_id, state) SELECT id, 'open' FROM ops.work_item",
         ):
             connection.exec_driver_sql(statement)
 
