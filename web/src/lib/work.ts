@@ -92,11 +92,3 @@ export function worstGrids(summary: WorkSummary, many: number, lang: Lang): { id
     .slice(0, many)
     .map((grid) => ({ id: String(grid.grid_id), name: nameOf({ name: grid.name ?? grid.code ?? '', name_en: grid.code }, lang), overdue: grid.overdue, open: grid.open }));
 }
-
-/** Opens another page of the app by its address. */
-export function visitPage(event: MouseEvent, path: string): void {
-  if (event.metaKey || event.ctrlKey || event.shiftKey) return;
-  event.preventDefault();
-  history.pushState(null, '', path);
-  dispatchEvent(new PopStateEvent('popstate'));
-}

@@ -73,3 +73,8 @@ export function addressOf(building: BuildingRef, home: Pick<Home, 'unit' | 'floo
 export function seesPeople(role: Role | undefined): boolean {
   return ['officer', 'community_manager', 'manager', 'steward'].includes(role ?? '');
 }
+
+/** Who walks to people's doors: sees visits, and which services people can have. */
+export function visits(role: Role | undefined): boolean {
+  return ['officer', 'community_manager', 'manager'].includes(role ?? '');
+}
