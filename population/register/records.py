@@ -40,7 +40,7 @@ class Moment:
 
 
 NOW: Final = Moment()
-_DAY: Final = "coalesce(CAST(:as_of AS date), current_date)"
+_DAY: Final = "coalesce(CAST(:as_of AS date), register.today())"
 _UNTIL: Final = """(CAST(:known_on AS date) + 1)::timestamp AT TIME ZONE
   coalesce((SELECT zone FROM ops.city ORDER BY loaded_at DESC NULLS LAST LIMIT 1), 'UTC')"""
 
@@ -260,7 +260,7 @@ def buildings(
         text(
             f"""SELECT b.id, b.name, b.address, b.use, b.floors, b.lng, b.lat, b.grid_id,
                   (SELECT count(*) FROM register.dwelling d WHERE d.building_id = b.id) AS dwellings
-                FROM register.building b WHERE {where} AND (b.valid_to IS NULL OR b.valid_to > current_date)
+                FROM register.building b WHERE {where} AND (b.valid_to IS NULL OR b.valid_to > register.today())
                 ORDER BY b.id LIMIT 500"""
         ),
         {"cell": cell, "west": west, "south": south, "east": east, "north": north},

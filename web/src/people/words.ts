@@ -57,7 +57,9 @@ export function freshness(day: string | null, now: string): Freshness {
 }
 
 export function roomName(home: Pick<Home, 'unit' | 'floor' | 'room' | 'id'>): string {
-  const parts = [home.unit ? t('dwelling.unit', { unit: home.unit }) : '', home.room ?? ''].filter(Boolean);
+  // A unit may be delivered with its word (as the address has it) or as a bare number.
+  const unit = home.unit?.replace(/\u5355\u5143$/, '') ?? '';
+  const parts = [unit ? t('dwelling.unit', { unit }) : '', home.room ?? ''].filter(Boolean);
   return parts.join(app.lang === 'en' ? ', ' : '') || t('dwelling.number', { id: home.id });
 }
 

@@ -67,7 +67,7 @@ export const people = {
   'building.here.more': '显示更多',
   'dwelling.kind': '房屋',
   'dwelling.number': '房屋 {id}',
-  'dwelling.unit': '{unit} 单元',
+  'dwelling.unit': '{unit}单元',
   'dwelling.rooms': '{n} 间',
   'dwelling.capacity': '可住 {n} 人',
   'dwelling.crowded': '拥挤',
