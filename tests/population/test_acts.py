@@ -51,7 +51,8 @@ def believed(conn: Conn) -> dict[str, Counter[Any]]:
 
 
 class Officers:
-    """A city officer who draws random acts; every choice comes from one seed."""
+    """A city officer who draws random acts; every choice comes from one seed, and none from an identifier, which
+    differs from run to run."""
 
     def __init__(self, conn: Conn) -> None:
         self.conn = conn
@@ -66,17 +67,18 @@ class Officers:
 
     def _person(self) -> Any:
         return self._some(
-            """SELECT DISTINCT person_id FROM register.residence
-               WHERE superseded_at IS NULL AND valid_to IS NULL ORDER BY 1"""
+            """SELECT person_id FROM register.residence WHERE superseded_at IS NULL AND valid_to IS NULL
+               GROUP BY 1 ORDER BY min(id)"""
         )
 
     def _people(self) -> list[dict[str, Any]]:
         """One person, or some or all of its household."""
         one = self._person()
         rows = self.conn.execute(
-            """SELECT DISTINCT o.person_id FROM register.residence r JOIN register.residence o
+            """SELECT o.person_id FROM register.residence r JOIN register.residence o
                ON o.household_id = r.household_id AND o.superseded_at IS NULL AND o.valid_to IS NULL
-               WHERE r.person_id = %s AND r.superseded_at IS NULL AND r.valid_to IS NULL ORDER BY 1""",
+               WHERE r.person_id = %s AND r.superseded_at IS NULL AND r.valid_to IS NULL
+               GROUP BY 1 ORDER BY min(o.id)""",
             (one,),
         ).fetchall()
         others = [row[0] for row in rows if row[0] != one]
