@@ -151,7 +151,8 @@ def test_nobody_signed_in_sees_nothing(served: Served, browser: Browser) -> None
             address = address.replace("{" + name + "}", value)
         for part in verbs["get"].get("parameters", []):
             kind = part["schema"].get("format")
-            address = address.replace("{" + part["name"] + "}", str(UUID(int=0)) if kind == "uuid" else "1")
+            plain_value = {"uuid": str(UUID(int=0)), "date": "2026-11-24"}.get(kind, "1")
+            address = address.replace("{" + part["name"] + "}", plain_value)
         address = address.replace("export.csv", "export.geojson") if "layers" in address else address
         address = address.replace("tiles/area/", "tiles/cells/")
         answer = client.get(
