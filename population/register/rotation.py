@@ -75,7 +75,18 @@ KEYED_HASHES: Final = frozenset(
     }
 )  # fmt: skip
 """Columns of keyed hashes; their keys stay (see ``identity``)."""
-NOT_OURS: Final = frozenset({("ops.user_session", "token_hash"), ("ops.hall_rate", "who")})
+# Hashes without a key, and what the sign-in seals with a key of its own (``keys/signin.key``).
+NOT_OURS: Final = frozenset(
+    {
+        ("ops.user_session", "token_hash"),
+        ("ops.hall_rate", "who"),
+        ("ops.totp", "secret_enc"),
+        ("ops.recovery_code", "code_hash"),
+        ("ops.oidc_flow", "state_hash"),
+        ("ops.oidc_flow", "browser_hash"),
+        ("ops.oidc_link", "token_hash"),
+    }
+)
 """Bytes that no key of the vault encrypts: hashes of random tokens, and a count that lasts an hour."""
 
 
