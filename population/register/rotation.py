@@ -84,7 +84,6 @@ NOT_OURS: Final = frozenset(
         ("ops.recovery_code", "code_hash"),
         ("ops.oidc_flow", "state_hash"),
         ("ops.oidc_flow", "browser_hash"),
-        ("ops.oidc_link", "token_hash"),
     }
 )
 """Bytes that no key of the vault encrypts: hashes of random tokens, and a count that lasts an hour."""
