@@ -8,13 +8,17 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import polars as pl
 import psycopg
-from sqlalchemy import make_url
+from sqlalchemy import make_url, text
+from sqlalchemy.orm import Session
 
+from api import accounts
 from benchmarks._people import lay_out, write_files
 from intake.city import City, load_city
+from tests.small_city import PASSWORD
 
 CITY = """
 [city]
@@ -99,3 +103,13 @@ def make(folder: Path, url: str, people: int, more: str = "") -> Files:
     with psycopg.connect(address) as conn:
         lay_out(conn)
     return Files(folder, address)
+
+
+def accounts_at_work(session: Session, *roles: str) -> dict[str, UUID]:
+    """An account a role under the role's name, that has already chosen the password of the small city itself."""
+    made = {
+        role: accounts.add(session, role, role, name_zh=role, name_en=role, password=PASSWORD)
+        for role in roles
+    }
+    session.execute(text('UPDATE ops."user" SET must_change_password = false'))
+    return made

@@ -10,16 +10,16 @@ import openpyxl
 import polars as pl
 from sqlalchemy import Engine, text
 
-from api import accounts, demo_accounts, loading
+from api import demo_accounts, loading
 from api.settings import ApiSettings
 from db.engine import make_engine, read_session, write_session
 from intake.city import load_city
 from tests import small_load
 from tests.server import Browser, Served, serve
-from tests.small_city import PASSWORD, SmallCity
+from tests.small_city import SmallCity
 
 
-def _spoiled(folder: Path, url: str) -> small_load.Files:
+def _spoiled(folder: Path, url: str) -> tuple[small_load.Files, SmallCity]:
     """A city of 120 people, one with a wrong check digit, one in a dwelling that does not exist; loaded."""
     files = small_load.make(folder, url, 120)
     wrong_digit = pl.when(pl.col("人员编号") == "P3").then(pl.lit("110105194912310021")).otherwise("身份证号")
@@ -28,16 +28,15 @@ def _spoiled(folder: Path, url: str) -> small_load.Files:
     engine = make_engine(url, 4)
     loading.load_city(load_city(files.toml), loading.Order("test"), engine=engine)
     with write_session(engine) as session:
-        for role in ("steward", "manager"):
-            accounts.add(session, role, role, name_zh=role, name_en=role, password=PASSWORD)
+        users = small_load.accounts_at_work(session, "steward", "manager")
     engine.dispose()
-    return files
+    return files, SmallCity(url, users=users)
 
 
 def test_rejected_rows_go_out_masked_and_come_back_corrected(database: str, tmp_path: Path) -> None:
-    files = _spoiled(tmp_path, database)
+    files, city = _spoiled(tmp_path, database)
     run = files.value("SELECT id FROM ops.import_run WHERE source = 'people'")
-    for served in serve(SmallCity(database), ApiSettings(advance_day=False)):
+    for served in serve(city, ApiSettings(advance_day=False)):
         with closing(served.browser("steward")) as steward, closing(served.browser("manager")) as manager:
             told = steward.get(f"/api/runs/{run}", headers={"accept-language": "en"}).json()
             assert {c["reason"] for c in told["rejected"]} == {"id_wrong_check_digit", "unknown_reference"}
