@@ -7,7 +7,6 @@ The secret is stored sealed (AES-GCM) under a key that lies outside the database
 from __future__ import annotations
 
 import hashlib
-import os
 import secrets
 import time
 from functools import cache
@@ -23,6 +22,7 @@ from sqlalchemy.orm import Session
 
 from api.settings import ApiSettings
 from db.errors import HexwardError
+from db.keyfile import write_once
 
 STEP_S = 30
 RECOVERY_CODES = 10
@@ -55,16 +55,7 @@ def _of_hex(digits: str) -> bytes:
 @cache
 def _of_file(path: Path) -> bytes:
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        part = path.with_suffix(f".{os.getpid()}")
-        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(secrets.token_hex(32))
-        try:
-            os.link(part, path)
-        except FileExistsError:
-            pass  # another process was first; its key counts
-        finally:
-            part.unlink()
+        write_once(path, secrets.token_hex(32))
     return _of_hex(path.read_text().strip())
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -23,6 +22,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from db.errors import HexwardError
+from db.keyfile import write_once
 from db.settings import DbSettings
 
 
@@ -57,16 +57,7 @@ def signing_key(path: Path | None = None) -> Ed25519PrivateKey:
     """The installation's key; made once when there is none. Raises SigningKeyError."""
     path = path or key_file()
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        part = path.with_suffix(f".{os.getpid()}")
-        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(Ed25519PrivateKey.generate().private_bytes_raw().hex())
-        try:
-            os.link(part, path)
-        except FileExistsError:
-            pass  # another process was first; its key counts
-        finally:
-            part.unlink()
+        write_once(path, Ed25519PrivateKey.generate().private_bytes_raw().hex())
     try:
         return Ed25519PrivateKey.from_private_bytes(bytes.fromhex(path.read_text().strip()))
     except ValueError as problem:

@@ -57,9 +57,8 @@ def act(session: Session, kind: Kind, purpose: str, values: dict[str, Any]) -> d
     Raises ``ActRefused``.
     """
     ready = {**values}
-    for part in ("person",):
-        if part in ready and ready[part] is not None:
-            ready[part] = sealed(ready[part])
+    if ready.get("person") is not None:
+        ready["person"] = sealed(ready["person"])
     statement = text(f"SELECT register.act_{kind}(:purpose, CAST(:values AS jsonb))")
     try:
         done = session.execute(

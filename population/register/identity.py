@@ -17,7 +17,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import os
 import secrets
 from dataclasses import dataclass, replace
 from functools import cache
@@ -33,6 +32,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from numpy.typing import NDArray
 
 from db.errors import HexwardError
+from db.keyfile import write_once
 from population.register.documents import check_character
 from population.register.settings import RegisterSettings
 
@@ -346,18 +346,7 @@ def _bytes(given: str | None, file: Path) -> bytes:
 
 def make_key(path: Path) -> None:
     """Write a new key into ``path`` unless there is one; complete or not at all, readable by its owner only."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    part = path.with_suffix(f".{os.getpid()}")
-    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(secrets.token_hex(32))
-        file.flush()
-        os.fsync(file.fileno())
-    try:
-        os.link(part, path)
-    except FileExistsError:
-        pass  # another process was first; its key counts
-    finally:
-        part.unlink()
+    write_once(path, secrets.token_hex(32))
 
 
 def _of_file(path: Path) -> bytes:
