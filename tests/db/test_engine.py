@@ -49,7 +49,7 @@ def test_the_template_is_at_the_newest_revision(database: str) -> None:
 
 def test_the_audit_trail_cannot_be_changed(database_engine: Engine) -> None:
     with write_session(database_engine) as session:
-        session.execute(text("INSERT INTO audit.event (action, hash) VALUES ('x', '\\x00')"))
+        session.execute(text("INSERT INTO audit.event (id, action, hash) VALUES (1, 'x', '\\x00')"))
     for change in ("UPDATE audit.event SET action = 'y'", "DELETE FROM audit.event", "TRUNCATE audit.event"):
         with pytest.raises(ProgrammingError, match="append-only"), write_session(database_engine) as session:
             session.execute(text(change))

@@ -35,4 +35,4 @@ def test_the_door_stays_shut(served):
     with pytest.raises(NotebookSessionError):
         City.sign_in("manager", "not the password", app=served.url)
     with pytest.raises(NotebookSessionError):
-        City.sign_in("demo:steward", app=served.url)
+        City.sign_in("demo:administrator", app=served.url)  # a role that has no demo account
